@@ -1,0 +1,36 @@
+// Building messages.
+#pragma once
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+namespace triune {
+
+/// One piece of StrCat: text or a number.
+class StringPiece {
+ public:
+  StringPiece(std::string_view text) : text_(text) {}
+  StringPiece(const char* text) : text_(text) {}
+  StringPiece(const std::string& text) : text_(text) {}
+  template <std::integral T>
+  StringPiece(T number) : number_(std::to_string(number)), text_(number_) {}
+  StringPiece(const StringPiece&) = delete;
+  StringPiece& operator=(const StringPiece&) = delete;
+
+  std::string_view text() const { return text_; }
+
+ private:
+  std::string number_;
+  std::string_view text_;
+};
+
+/// StrCat("got ", 3, ", want ", name): the pieces, one after another.
+template <typename... Pieces>
+std::string StrCat(const Pieces&... pieces) {
+  std::string result;
+  (result.append(StringPiece(pieces).text()), ...);
+  return result;
+}
+
+}  // namespace triune
