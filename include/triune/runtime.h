@@ -124,6 +124,9 @@ typedef struct triune_runtime_plugin {
   const char* (*library_version)(const triune_library*);
   void (*library_close)(triune_library*);
 
+  /* Whether the content of a file, whose name matches one of model_files, can be a model of this runtime: 1 or 0. Needs
+   * no library. Null: the name is enough. A file that only looks broken is a model: loading it says what is wrong. */
+  int (*model_probe)(const char* path);
   /* Fails with code 3 for a file that is not a model or a parameter that it does not know (naming those it knows). */
   int (*model_load)(triune_library*, const triune_model_config*, triune_model** out, triune_error*);
   const triune_signature* (*model_signature)(const triune_model*);

@@ -64,6 +64,7 @@ void InferenceRequest::Clear() {
   inputs.Clear();
   input_index.clear();
   outputs.Clear();
+  binary_outputs = false;
   parameters.Clear();
 }
 

@@ -16,12 +16,13 @@ namespace triune::model {
 /// An output that the client asks for by name.
 struct RequestedOutput {
   std::string name;
-  bool binary = false;  ///< V2 REST: send it as raw bytes behind the JSON.
+  bool binary = false;        ///< V2 REST: send it as raw bytes behind the JSON.
+  bool binary_given = false;  ///< The request says so for this output, rather than for all.
   int index = -1;       ///< Which output of the signature; set by CheckRequest.
 
   void Clear() {
     name.clear();
-    binary = false;
+    binary = binary_given = false;
     index = -1;
   }
 };
@@ -35,6 +36,7 @@ struct InferenceRequest {
   ReusableVector<Tensor> inputs;
   std::vector<int> input_index;               ///< Per input: which of the signature; set by CheckRequest.
   ReusableVector<RequestedOutput> outputs;    ///< Empty: all.
+  bool binary_outputs = false;                ///< V2 REST: send outputs that are not asked for by name as raw bytes.
   ReusableVector<Parameter> parameters;
 
   void Clear();

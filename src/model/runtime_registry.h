@@ -1,32 +1,17 @@
 // Finds the plug-ins and the libraries they adapt, opens them when first needed, and says what a model folder holds.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
 #include "model/runtime.h"
+#include "model/runtime_search.h"
 
 namespace triune::model {
-
-/// Where to look for runtimes' libraries. In this order: `paths`, the user folder, the active Python environment, the
-/// system's library folders.
-struct RuntimeSearch {
-  std::string plugin_folder;               ///< Of triune_runtime_*.so; normally the folder of the binary.
-  std::vector<std::string> paths;          ///< --runtime-path: folders that hold a library, or roots of wheels.
-  std::string user_folder;                 ///< Where `triune runtimes install` puts them; may be missing.
-  std::vector<std::string> site_packages;  ///< Of the active Python environment.
-  std::vector<std::string> system_folders;
-
-  /// What the environment says: $XDG_DATA_HOME or ~/.local/share/triune/runtimes, $VIRTUAL_ENV or the python3 on the
-  /// PATH (its site-packages found from the file system, without running it), the loader's standard folders.
-  static RuntimeSearch FromEnvironment();
-};
 
 /// What is known of one runtime.
 struct RuntimeInfo {
@@ -53,19 +38,26 @@ class RuntimeRegistry {
 
   /// All plug-ins, each opened with its library where there is one, by name.
   std::vector<RuntimeInfo> List();
-  /// The runtime that loads `format`, opened on first use. NotFound: no plug-in knows the format (says which are known), or
-  /// its library is missing (says where it was looked for and how to install it).
+  /// The runtime that loads `format`, opened on first use. NotFound: no plug-in knows the format (says which are
+  /// known), or its library is missing (says where it was looked for and how to install it). FailedPrecondition: a
+  /// library is there but can't be used.
   Result<std::shared_ptr<ModelRuntime>> ForFormat(std::string_view format);
   /// Finds the model file in `path` (a file, or a folder; also a folder with one sub-folder per version, of which the
-  /// highest number is taken) and its format, from the plug-ins' file names or, when `format` is not empty, only those of
-  /// its plug-in. Opens plug-ins but no library.
+  /// highest number is taken) and its format, from the plug-ins' file names or, when `format` is not empty, only those
+  /// of its plug-in. Opens plug-ins but no library. NotFound when there is nothing at `path`; InvalidArgument when the
+  /// format is not recognised: names the files found and what is known.
   Result<DetectedModel> Detect(const std::string& path, std::string_view format);
 
  private:
   struct Entry;
+  /// All under mutex_.
+  void OpenPlugins();
+  Status OpenLibrary(Entry& entry);
+
   RuntimeSearch search_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Entry>> entries_;
+  bool opened_plugins_ = false;
+  std::vector<std::unique_ptr<Entry>> entries_;  ///< By name.
 };
 
 }  // namespace triune::model

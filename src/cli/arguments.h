@@ -1,0 +1,13 @@
+// The command line, before it is parsed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace triune::cli {
+
+/// Replaces '_' by '-' in the names of long options, so that KServe's spelling is accepted: --http_port=8080 becomes
+/// --http-port=8080. Values, positional arguments and everything after "--" stay as they are.
+std::vector<std::string> NormalizeArguments(std::vector<std::string> arguments);
+
+}  // namespace triune::cli

@@ -1,0 +1,56 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "cli/arguments.h"
+
+namespace triune::cli {
+namespace {
+
+/// Help and errors as CLI11 words them, exit statuses as ours.
+int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    app.exit(error);  // --help: prints to standard output
+    return kExitOk;
+  }
+  // The subcommand that was being parsed knows best where its help is.
+  const CLI::App* innermost = &app;
+  std::string command = app.get_name();
+  for (auto parsed = app.get_subcommands(); !parsed.empty(); parsed = innermost->get_subcommands()) {
+    innermost = parsed.front();
+    command += " " + innermost->get_name();
+  }
+  std::fprintf(stderr, "triune: %s\nRun '%s --help' for its usage.\n", error.what(), command.c_str());
+  return kExitUsage;
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, const char* const* argv, const AddCommand& add_commands) {
+  int exit_status = kExitOk;
+  CLI::App app("Train, tune and serve models under one framework.", "triune");
+  app.require_subcommand(1);
+  app.set_help_flag("-h,--help", "Print this help");
+  app.get_formatter()->column_width(36);
+  try {
+    add_commands(app, exit_status);
+    // CLI11 takes the arguments without the program's name, last first.
+    std::vector<std::string> arguments = NormalizeArguments({argv + 1, argv + (argc > 0 ? argc : 1)});
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    return ReportParseError(app, error);
+  } catch (const std::exception& error) {
+    return ReportStatus(Internal(error.what()));
+  }
+  return exit_status;
+}
+
+int ReportStatus(const Status& status) {
+  if (status.ok()) return kExitOk;
+  std::fprintf(stderr, "triune: %s\n", std::string(status.message()).c_str());
+  return kExitFailed;
+}
+
+}  // namespace triune::cli

@@ -1,0 +1,163 @@
+#include "cli/serve_models.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/strings.h"
+#include "platform/model_deployment.h"
+#include "resource/manifest.h"
+#include "telemetry/log.h"
+
+namespace triune::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using telemetry::LogField;
+
+/// The folder of models that KServe mounts into its runtime containers.
+constexpr const char* kMountedModels = "/mnt/models";
+
+bool HasExtension(const fs::path& path, std::initializer_list<std::string_view> extensions) {
+  return std::ranges::find(extensions, path.extension().string()) != extensions.end();
+}
+
+/// NAME=URI, where NAME has no slash: a path with '=' in it needs a name before it, or ./ .
+bool IsNamedModel(const std::string& argument) {
+  size_t equals = argument.find('=');
+  return equals != std::string::npos && equals > 0 && argument.find('/') > equals;
+}
+
+class ModelCollector {
+ public:
+  ModelCollector(const ServeOptions& options, model::RuntimeRegistry& runtimes) : options_(options), runtimes_(runtimes) {}
+
+  Result<std::vector<serving::ModelConfig>> Collect() {
+    TRIUNE_RETURN_IF_ERROR(ReadClaims());
+    defaults_.max_in_flight = options_.max_in_flight;
+    defaults_.parameters = options_.parameters;
+    std::vector<std::string> manifests;
+    for (const std::string& argument : options_.models) {
+      if (IsNamedModel(argument)) {
+        size_t equals = argument.find('=');
+        TRIUNE_RETURN_IF_ERROR(AddModel(argument.substr(0, equals), argument.substr(equals + 1)));
+      } else if (IsModel(argument)) {
+        TRIUNE_RETURN_IF_ERROR(AddModel(NameOf(argument), argument));
+      } else {
+        manifests.push_back(argument);
+      }
+    }
+    TRIUNE_RETURN_IF_ERROR(AddContainerModel());
+    TRIUNE_RETURN_IF_ERROR(AddManifests(manifests));
+    TRIUNE_RETURN_IF_ERROR(CheckParameterNames());
+    return std::move(configs_);
+  }
+
+ private:
+  Status ReadClaims() {
+    for (const std::string& claim : options_.pvc) {
+      size_t equals = claim.find('=');
+      if (equals == std::string::npos || equals == 0 || equals + 1 == claim.size()) {
+        return InvalidArgument(StrCat("--pvc is not CLAIM=FOLDER: got '", claim, "'"));
+      }
+      defaults_.storage.pvc_folders[claim.substr(0, equals)] = claim.substr(equals + 1);
+    }
+    return {};
+  }
+
+  /// A file that is a model, or a folder with a model and no manifest.
+  bool IsModel(const std::string& argument) {
+    std::error_code error;
+    if (fs::is_directory(argument, error)) {
+      for (const auto& entry : fs::directory_iterator(argument, error)) {
+        if (HasExtension(entry.path(), {".yaml", ".yml"})) return false;
+      }
+      return runtimes_.Detect(argument, "").ok();
+    }
+    if (HasExtension(argument, {".yaml", ".yml"})) return false;
+    return fs::exists(argument, error) && runtimes_.Detect(argument, "").ok();
+  }
+
+  static std::string NameOf(const std::string& path) {
+    fs::path full = fs::absolute(path).lexically_normal();
+    if (!full.has_filename()) full = full.parent_path();
+    // model.onnx says nothing; its folder may.
+    bool generic = full.stem() == "model" && full.has_parent_path() && full.parent_path().has_filename();
+    return generic ? full.parent_path().filename().string() : full.stem().string();
+  }
+
+  /// --model-name and --model-dir, as KServe passes them to its containers.
+  Status AddContainerModel() {
+    std::error_code error;
+    bool in_container = options_.models.empty() && options_.model_dir.empty() && fs::is_directory(kMountedModels, error);
+    if (options_.model_dir.empty() && !in_container) {
+      if (options_.model_name.empty()) return {};
+      return InvalidArgument(StrCat("--model-name is given without --model-dir, and there is no ", kMountedModels));
+    }
+    std::string folder = options_.model_dir.empty() ? kMountedModels : options_.model_dir;
+    return AddModel(options_.model_name.empty() ? "model" : options_.model_name, folder);
+  }
+
+  Status AddManifests(const std::vector<std::string>& paths) {
+    if (paths.empty()) return {};
+    resource::Manifests manifests =
+        resource::LoadManifests(paths, {.strict = options_.strict, .default_namespace = options_.model_namespace});
+    for (const resource::Diagnostic& diagnostic : manifests.diagnostics) {
+      if (diagnostic.severity == resource::Diagnostic::kError) {
+        std::fprintf(stderr, "triune: %s\n", diagnostic.ToString().c_str());
+      } else {
+        telemetry::LogWarning("manifest", {LogField("detail", diagnostic.ToString())});
+      }
+    }
+    if (!manifests.ok()) return InvalidArgument("the manifests have errors; nothing is served");
+    if (manifests.inference_services.empty()) return InvalidArgument("the manifests hold no InferenceService");
+    for (const resource::InferenceService& service : manifests.inference_services) {
+      auto deployment = platform::Deploy(service, defaults_);
+      if (!deployment.ok()) {
+        return deployment.status().WithContext(StrCat(service.file, ":", service.line, ": ", service.metadata.name));
+      }
+      Add(*std::move(deployment));
+    }
+    return {};
+  }
+
+  Status AddModel(const std::string& name, const std::string& uri) {
+    TRIUNE_ASSIGN_OR_RETURN(platform::Deployment deployment, platform::Deploy(name, options_.model_namespace, uri, defaults_));
+    Add(std::move(deployment));
+    return {};
+  }
+
+  void Add(platform::Deployment deployment) {
+    for (const std::string& warning : deployment.warnings) {
+      telemetry::LogWarning("manifest", {LogField("model", deployment.config.name), LogField("detail", warning)});
+    }
+    configs_.push_back(std::move(deployment.config));
+  }
+
+  /// A parameter for a model that is not there is a typing mistake.
+  Status CheckParameterNames() {
+    for (const std::string& parameter : options_.parameters) {
+      std::string key = parameter.substr(0, parameter.find('='));
+      size_t dot = key.rfind('.');
+      if (dot == std::string::npos) continue;
+      std::string name = key.substr(0, dot);
+      if (std::ranges::none_of(configs_, [&](const auto& config) { return config.name == name; })) {
+        return InvalidArgument(StrCat("--parameter ", parameter, ": no model is named '", name, "'"));
+      }
+    }
+    return {};
+  }
+
+  const ServeOptions& options_;
+  model::RuntimeRegistry& runtimes_;
+  platform::DeploymentDefaults defaults_;
+  std::vector<serving::ModelConfig> configs_;
+};
+
+}  // namespace
+
+Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeRegistry& runtimes) {
+  return ModelCollector(options, runtimes).Collect();
+}
+
+}  // namespace triune::cli

@@ -1,0 +1,175 @@
+#include "platform/model_deployment.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <thread>
+
+#include "base/strings.h"
+
+namespace triune::platform {
+namespace {
+
+/// Flags of KServe's runtime containers that concern the container, of which there is none here.
+constexpr std::array<std::string_view, 12> kContainerFlags = {
+    "http_port", "grpc_port", "model_dir", "workers", "max_threads", "max_asyncio_workers", "enable_grpc",
+    "enable_docs_url", "enable_latency_logging", "log_config_file", "access_log_format", "predictor_host"};
+
+/// The parameter that the thread count of OpenMP programs becomes, by model format.
+std::string_view ThreadsParameter(std::string_view format) {
+  if (format == "onnx") return "intra_op_threads";
+  if (format == "xgboost") return "nthread";
+  return {};
+}
+
+int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+Status ApplyParameters(const std::vector<std::string>& parameters, serving::ModelConfig& config) {
+  for (const std::string& parameter : parameters) {
+    size_t equals = parameter.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return InvalidArgument(StrCat("a parameter is not [MODEL.]KEY=VALUE: got '", parameter, "'"));
+    }
+    std::string key = parameter.substr(0, equals);
+    if (size_t dot = key.rfind('.'); dot != std::string::npos) {
+      if (key.substr(0, dot) != config.name) continue;
+      key = key.substr(dot + 1);
+    }
+    std::erase_if(config.parameters, [&](const auto& entry) { return entry.first == key; });
+    config.parameters.emplace_back(key, parameter.substr(equals + 1));
+  }
+  return {};
+}
+
+void Locate(const std::string& uri, const storage::StorageOptions& storage, serving::ModelConfig& config) {
+  auto path = storage::ResolveModelUri(uri, storage);
+  if (path.ok()) {
+    config.path = *std::move(path);
+  } else {
+    config.path = uri;
+    config.unusable = std::move(path).status();
+  }
+}
+
+void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
+  for (const resource::EnvVar& variable : spec.env) {
+    std::string_view threads = ThreadsParameter(spec.format.name);
+    if (variable.name == "OMP_NUM_THREADS" && !threads.empty()) {
+      deployment.config.parameters.emplace_back(threads, variable.value);
+    } else {
+      deployment.warnings.push_back(StrCat("env ", variable.name, " has no effect: the model runs inside the server's process"));
+    }
+  }
+}
+
+Status ApplyArguments(const resource::ModelSpec& spec, Deployment& deployment) {
+  TRIUNE_ASSIGN_OR_RETURN(auto arguments, ParseArguments(spec.args));
+  for (auto& [key, value] : arguments) {
+    if (key == "model_name") {
+      deployment.config.name = value;
+    } else if (std::ranges::find(kContainerFlags, key) != kContainerFlags.end()) {
+      deployment.warnings.push_back(StrCat("argument --", key, " has no effect: there is one server for all models"));
+    } else {
+      std::erase_if(deployment.config.parameters, [&](const auto& entry) { return entry.first == key; });
+      deployment.config.parameters.emplace_back(key, value);
+    }
+  }
+  return {};
+}
+
+serving::ModelConfig ConfigFrom(const DeploymentDefaults& defaults) {
+  serving::ModelConfig config;
+  config.max_in_flight = defaults.max_in_flight;
+  config.request_timeout = defaults.request_timeout;
+  return config;
+}
+
+/// Options of ours that stand among the runtime's parameters.
+Status TakeOwnParameters(serving::ModelConfig& config) {
+  for (auto entry = config.parameters.begin(); entry != config.parameters.end();) {
+    const auto& [key, value] = *entry;
+    if (key == "warm_up") {
+      if (value != "true" && value != "false") return InvalidArgument(StrCat("parameter warm_up is not true or false: got '", value, "'"));
+      config.warm_up = value == "true";
+    } else if (key == "instances") {
+      char* end = nullptr;
+      long instances = std::strtol(value.c_str(), &end, 10);
+      if (end == value.c_str() || *end != '\0' || instances < 1 || instances > 1024) {
+        return InvalidArgument(StrCat("parameter instances is not a number from 1 to 1024: got '", value, "'"));
+      }
+      config.instances = static_cast<int>(instances);
+    } else {
+      ++entry;
+      continue;
+    }
+    entry = config.parameters.erase(entry);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments) {
+  std::vector<std::pair<std::string, std::string>> parsed;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (!argument.starts_with("--") || argument.size() == 2) {
+      return InvalidArgument(StrCat("args: want --KEY=VALUE or --KEY VALUE, got '", argument, "'"));
+    }
+    size_t equals = argument.find('=');
+    std::string key = argument.substr(2, equals == std::string::npos ? std::string::npos : equals - 2);
+    std::ranges::replace(key, '-', '_');
+    if (equals != std::string::npos) {
+      parsed.emplace_back(std::move(key), argument.substr(equals + 1));
+    } else if (i + 1 < arguments.size() && !arguments[i + 1].starts_with("--")) {
+      parsed.emplace_back(std::move(key), arguments[++i]);
+    } else {
+      parsed.emplace_back(std::move(key), "true");
+    }
+  }
+  return parsed;
+}
+
+Result<Deployment> Deploy(const resource::InferenceService& service, const DeploymentDefaults& defaults) {
+  const resource::ModelSpec& spec = service.predictor.model;
+  Deployment deployment{ConfigFrom(defaults), {}};
+  serving::ModelConfig& config = deployment.config;
+  config.name = service.metadata.name;
+  config.model_namespace = service.metadata.namespace_;
+  config.format = spec.format.name;
+  config.max_concurrency = static_cast<int>(std::min<int64_t>(service.predictor.container_concurrency, 1 << 20));
+  if (service.predictor.timeout.count() > 0) config.request_timeout = service.predictor.timeout;
+  if (auto cpu = spec.resources.limits.find("cpu"); cpu != spec.resources.limits.end()) {
+    config.instances = static_cast<int>(std::clamp<int64_t>(cpu->second.Value(), 1, Cores()));
+  }
+  if (config.max_concurrency > 0) config.instances = std::min(config.instances, config.max_concurrency);
+  ApplyEnvironment(spec, deployment);
+  TRIUNE_RETURN_IF_ERROR(ApplyArguments(spec, deployment));
+  TRIUNE_RETURN_IF_ERROR(ApplyParameters(defaults.parameters, config));
+  TRIUNE_RETURN_IF_ERROR(TakeOwnParameters(config));
+  if (!spec.runtime_version.empty()) {
+    deployment.warnings.push_back(StrCat("runtimeVersion ", spec.runtime_version,
+                                         " has no effect: the version that is installed serves"));
+  }
+  if (spec.storage_uri.empty()) {
+    config.unusable = Unimplemented("spec.predictor.model.storage without storageUri is not supported in this version");
+    return deployment;
+  }
+  storage::StorageOptions storage = defaults.storage;
+  storage.base_folder = std::filesystem::absolute(service.file).parent_path().string();
+  Locate(spec.storage_uri, storage, config);
+  return deployment;
+}
+
+Result<Deployment> Deploy(const std::string& name, const std::string& model_namespace, const std::string& uri,
+                          const DeploymentDefaults& defaults) {
+  Deployment deployment{ConfigFrom(defaults), {}};
+  deployment.config.name = name;
+  deployment.config.model_namespace = model_namespace;
+  TRIUNE_RETURN_IF_ERROR(ApplyParameters(defaults.parameters, deployment.config));
+  TRIUNE_RETURN_IF_ERROR(TakeOwnParameters(deployment.config));
+  Locate(uri, defaults.storage, deployment.config);
+  return deployment;
+}
+
+}  // namespace triune::platform

@@ -1,0 +1,41 @@
+// From what is wanted to what is served: an InferenceService as the configuration of a model of this process.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "resource/inference_service.h"
+#include "serving/served_model.h"
+#include "storage/model_location.h"
+
+namespace triune::platform {
+
+/// What holds for all models of a server.
+struct DeploymentDefaults {
+  storage::StorageOptions storage;
+  int max_in_flight = 1024;
+  Duration request_timeout{0};
+  /// KEY=VALUE for every model, or MODEL.KEY=VALUE for one: parameters of runtimes.
+  std::vector<std::string> parameters;
+};
+
+struct Deployment {
+  serving::ModelConfig config;
+  std::vector<std::string> warnings;  ///< What of the manifest has no effect, for the log.
+};
+
+/// A model whose files can't be found is still deployed: it will be seen to have failed, and why. InvalidArgument for
+/// arguments that are malformed.
+Result<Deployment> Deploy(const resource::InferenceService& service, const DeploymentDefaults& defaults);
+
+/// The same for a model named on the command line: NAME=URI. `format` may be empty.
+Result<Deployment> Deploy(const std::string& name, const std::string& model_namespace, const std::string& uri,
+                          const DeploymentDefaults& defaults);
+
+/// Container arguments as KServe's runtimes take them (--key=value, --key value, --flag) as key/value pairs, with '_' for
+/// '-' in keys and "true" for flags.
+Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments);
+
+}  // namespace triune::platform

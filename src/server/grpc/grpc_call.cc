@@ -1,0 +1,267 @@
+#include "server/grpc/grpc_call.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/strings.h"
+
+namespace triune::server::grpc_api {
+namespace {
+
+/// Requests that can be taken in before the thread looks at the queue again.
+constexpr int kWaitingInferCalls = 64;
+constexpr int kWaitingOtherCalls = 2;
+
+std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
+
+TimePoint DeadlineOf(const grpc::ServerContext& context) {
+  auto deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return kNever;
+  auto left = std::chrono::duration_cast<Duration>(deadline - std::chrono::system_clock::now());
+  return DeadlineAfter(Clock::System().Now(), left);
+}
+
+grpc::Status ToGrpc(const Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
+}
+
+void FillTensor(const model::TensorSpec& spec, inference::ModelMetadataResponse::TensorMetadata* out) {
+  out->set_name(spec.name);
+  out->set_datatype(std::string(DTypeName(spec.dtype)));
+  for (int64_t dim : spec.shape.dims()) out->add_shape(dim);
+}
+
+}  // namespace
+
+void CallLane::Begin() {
+  for (int method = 0; method < kMethodCount; ++method) {
+    int count = method == static_cast<int>(Method::kModelInfer) ? kWaitingInferCalls : kWaitingOtherCalls;
+    for (int i = 0; i < count; ++i) TakeCall(static_cast<Method>(method))->Request();
+  }
+}
+
+void CallLane::Run() {
+  void* tag;
+  bool ok;
+  while (queue_.Next(&tag, &ok)) static_cast<GrpcCall*>(tag)->Proceed(ok);
+}
+
+GrpcCall* CallLane::TakeCall(Method method) {
+  auto& free = free_[static_cast<size_t>(method)];
+  if (free.empty()) {
+    calls_.push_back(std::make_unique<GrpcCall>(*this, method));
+    return calls_.back().get();
+  }
+  GrpcCall* call = free.back();
+  free.pop_back();
+  return call;
+}
+
+void GrpcCall::Request() {
+  state_ = State::kRequested;
+  context_.emplace();
+  writer_.emplace(&*context_);
+  in_.Clear();
+  out_.Clear();
+  grpc::ServerCompletionQueue* queue = &lane_.queue_;
+  switch (method_) {
+    case Method::kModelInfer: return lane_.service_.RequestModelInfer(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kServerLive: return lane_.service_.RequestServerLive(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kServerReady: return lane_.service_.RequestServerReady(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kModelReady: return lane_.service_.RequestModelReady(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kServerMetadata: return lane_.service_.RequestServerMetadata(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kModelMetadata: return lane_.service_.RequestModelMetadata(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kRepositoryModelLoad:
+      return lane_.service_.RequestRepositoryModelLoad(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kRepositoryModelUnload:
+      return lane_.service_.RequestRepositoryModelUnload(&*context_, &in_, &*writer_, queue, queue, this);
+  }
+}
+
+void GrpcCall::Proceed(bool ok) {
+  if (state_ == State::kFinishing) {
+    lane_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
+    lane_.free_[static_cast<size_t>(method_)].push_back(this);
+    return;
+  }
+  if (!ok) {  // the server shuts down
+    lane_.stopping_ = true;
+    return;
+  }
+  // Another call takes this one's place before it is handled, which may take long.
+  if (!lane_.stopping_) lane_.TakeCall(method_)->Request();
+  state_ = State::kHandling;
+  lane_.in_flight_.fetch_add(1, std::memory_order_acq_rel);
+  Handle();
+}
+
+void GrpcCall::Handle() {
+  if (method_ == Method::kModelInfer) return HandleInfer();
+  Reply(HandleOther());
+}
+
+void GrpcCall::HandleInfer() {
+  const Clock& clock = Clock::System();
+  call_context_.Clear();
+  call_context_.received = clock.Now();
+  call_context_.may_run_inline = true;
+  call_context_.deadline = DeadlineOf(*context_);
+  if (lane_.request_timeout_.count() > 0) {
+    call_context_.deadline = std::min(call_context_.deadline, DeadlineAfter(call_context_.received, lane_.request_timeout_));
+  }
+  request_bytes_ = in_.Length();
+  request_id_.clear();
+  traceparent_.clear();
+  for (const auto& [key, value] : context_->client_metadata()) {
+    if (View(key) == "x-request-id") request_id_.assign(View(value));
+    if (View(key) == "traceparent") traceparent_.assign(View(value));
+  }
+  if (!request_id_.empty()) context_->AddInitialMetadata("x-request-id", request_id_);
+  if (!traceparent_.empty()) context_->AddInitialMetadata("traceparent", traceparent_);
+  call_context_.request_id = request_id_;
+  call_context_.traceparent = traceparent_;
+  Status decoded = DecodeInferRequest(in_, request_, &contents_);
+  in_.Clear();
+  TimePoint decoded_at = clock.Now();
+  // Whose request it is can only be said after decoding; without a model there is nobody to count it for.
+  auto found = decoded.ok() ? lane_.catalog_.Get().Find(request_.model_name, "")
+                            : Result<std::shared_ptr<serving::ServedModel>>(decoded);
+  if (!found.ok()) {
+    // A malformed request still counts for the model it names, if it got so far.
+    if (auto named = lane_.catalog_.Get().Find(request_.model_name, ""); named.ok()) {
+      (*named)->metrics().CountRequest(serving::Protocol::kGrpc, found.status().code(), request_bytes_, 0);
+    }
+    request_.Clear();
+    return Reply(found.status());
+  }
+  model_ = *std::move(found);
+  if (Status entered = model_->Enter(); !entered.ok()) {
+    model_->metrics().CountRequest(serving::Protocol::kGrpc, entered.code(), request_bytes_, 0);
+    model_.reset();
+    request_.Clear();
+    return Reply(entered);
+  }
+  model_->metrics().Observe(serving::Phase::kPreprocess, decoded_at - call_context_.received);
+  if (Duration limit = model_->config().request_timeout; limit.count() > 0) {
+    call_context_.deadline = std::min(call_context_.deadline, DeadlineAfter(call_context_.received, limit));
+  }
+  if (Status good = DecodeInfer(); !good.ok()) return Finish(std::move(good));
+  response_.model_name.assign(model_->config().name);
+  response_.model_version.assign(model_->config().version);
+  response_.id.assign(request_.id);
+  model_->Predict(request_, call_context_, *this);
+}
+
+Status GrpcCall::DecodeInfer() {
+  if (!model_->ready()) return model_->NotReady();
+  if (!request_.model_version.empty() && request_.model_version != model_->config().version) {
+    return NotFound(StrCat("model '", model_->config().name, "' has no version '", request_.model_version,
+                           "': it has version ", model_->config().version));
+  }
+  return CheckRequest(model_->signature(), request_);
+}
+
+void GrpcCall::Finish(Status status) {
+  size_t response_bytes = 0;
+  if (status.ok()) {
+    TimePoint start = Clock::System().Now();
+    out_ = EncodeInferResponse(response_, contents_);
+    response_bytes = out_.Length();
+    model_->metrics().Observe(serving::Phase::kPostprocess, Clock::System().Now() - start);
+  }
+  model_->metrics().CountRequest(serving::Protocol::kGrpc, status.code(), request_bytes_, response_bytes);
+  model_->Leave();
+  model_.reset();
+  request_.Clear();
+  response_.Clear();
+  Reply(status);
+}
+
+void GrpcCall::Reply(const Status& status) {
+  // The tag may come back on the lane's thread before this returns: nothing of this object is touched afterwards.
+  state_ = State::kFinishing;
+  if (status.ok()) {
+    writer_->Finish(out_, grpc::Status::OK, this);
+  } else {
+    writer_->FinishWithError(ToGrpc(status), this);
+  }
+}
+
+template <typename RequestMessage>
+Result<RequestMessage> GrpcCall::Parse() {
+  RequestMessage message;
+  grpc::ProtoBufferReader reader(&in_);
+  if (!message.ParseFromZeroCopyStream(&reader)) {
+    return InvalidArgument(StrCat("the message is malformed: it is not a ", RequestMessage::descriptor()->name()));
+  }
+  return message;
+}
+
+template <typename ResponseMessage>
+void GrpcCall::Serialize(const ResponseMessage& message) {
+  std::string text = message.SerializeAsString();
+  grpc::Slice slice(text);
+  out_ = grpc::ByteBuffer(&slice, 1);
+}
+
+Status GrpcCall::FindModel(const std::string& name, const std::string& version, std::shared_ptr<serving::ServedModel>* model) {
+  TRIUNE_ASSIGN_OR_RETURN(*model, lane_.catalog_.Get().Find(name, ""));
+  if (!version.empty() && version != (*model)->config().version) {
+    return NotFound(StrCat("model '", name, "' has no version '", version, "': it has version ", (*model)->config().version));
+  }
+  return {};
+}
+
+Status GrpcCall::HandleOther() {
+  std::shared_ptr<serving::ServedModel> model;
+  switch (method_) {
+    case Method::kServerLive: {
+      inference::ServerLiveResponse response;
+      response.set_live(true);
+      Serialize(response);
+      return {};
+    }
+    case Method::kServerReady: {
+      inference::ServerReadyResponse response;
+      response.set_ready(lane_.accepting_() && lane_.repository_.Ready());
+      Serialize(response);
+      return {};
+    }
+    case Method::kModelReady: {
+      TRIUNE_ASSIGN_OR_RETURN(auto request, Parse<inference::ModelReadyRequest>());
+      TRIUNE_RETURN_IF_ERROR(FindModel(request.name(), request.version(), &model));
+      inference::ModelReadyResponse response;
+      response.set_ready(model->ready());
+      Serialize(response);
+      return {};
+    }
+    case Method::kServerMetadata: {
+      inference::ServerMetadataResponse response;
+      response.set_name("triune");
+      response.set_version(lane_.version_);
+      Serialize(response);
+      return {};
+    }
+    case Method::kModelMetadata: {
+      TRIUNE_ASSIGN_OR_RETURN(auto request, Parse<inference::ModelMetadataRequest>());
+      TRIUNE_RETURN_IF_ERROR(FindModel(request.name(), request.version(), &model));
+      if (!model->ready()) return model->NotReady();
+      inference::ModelMetadataResponse response;
+      response.set_name(model->config().name);
+      response.add_versions(model->config().version);
+      response.set_platform(model->signature().platform);
+      for (const auto& spec : model->signature().inputs) FillTensor(spec, response.add_inputs());
+      for (const auto& spec : model->signature().outputs) FillTensor(spec, response.add_outputs());
+      Serialize(response);
+      return {};
+    }
+    case Method::kRepositoryModelLoad:
+    case Method::kRepositoryModelUnload:
+      return Unimplemented("models can't be loaded or unloaded over the API in this version");
+    case Method::kModelInfer: break;
+  }
+  return Internal("a method without a handler");
+}
+
+}  // namespace triune::server::grpc_api

@@ -1,0 +1,133 @@
+// Calls of the gRPC API: one completion queue with its thread, and the calls on it.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/predictor.h"
+#include "open_inference_grpc.grpc.pb.h"
+#include "server/grpc/infer_codec.h"
+#include "serving/model_repository.h"
+
+namespace triune::server::grpc_api {
+
+namespace detail {
+using Base = inference::GRPCInferenceService;
+using S1 = Base::WithRawMethod_ModelInfer<Base::Service>;
+using S2 = Base::WithRawMethod_ServerLive<S1>;
+using S3 = Base::WithRawMethod_ServerReady<S2>;
+using S4 = Base::WithRawMethod_ModelReady<S3>;
+using S5 = Base::WithRawMethod_ServerMetadata<S4>;
+using S6 = Base::WithRawMethod_ModelMetadata<S5>;
+using S7 = Base::WithRawMethod_RepositoryModelLoad<S6>;
+using S8 = Base::WithRawMethod_RepositoryModelUnload<S7>;
+}  // namespace detail
+
+/// All methods asynchronous, with messages as raw bytes: ModelInfer has a codec of its own.
+using Service = detail::S8;
+
+enum class Method : uint8_t {
+  kModelInfer,
+  kServerLive,
+  kServerReady,
+  kModelReady,
+  kServerMetadata,
+  kModelMetadata,
+  kRepositoryModelLoad,
+  kRepositoryModelUnload,
+};
+inline constexpr int kMethodCount = 8;
+
+class CallLane;
+
+/// One call: waits for a request, answers it, and starts again.
+///   requested --a request came--> handling --Finish--> finishing --sent--> requested
+class GrpcCall final : public model::ResponseSink {
+ public:
+  GrpcCall(CallLane& lane, Method method) : lane_(lane), method_(method) {}
+
+  /// Asks for the next request.
+  void Request();
+  /// On the lane's thread: what was asked for last has come about, or (not ok) will not.
+  void Proceed(bool ok);
+
+  model::InferenceResponse& response() override { return response_; }
+  void Send() override {}
+  void Finish(Status status) override;
+
+ private:
+  enum class State : uint8_t { kRequested, kHandling, kFinishing };
+
+  void Handle();
+  void HandleInfer();
+  Status DecodeInfer();
+  Status HandleOther();
+  template <typename RequestMessage>
+  Result<RequestMessage> Parse();
+  template <typename ResponseMessage>
+  void Serialize(const ResponseMessage& message);
+  Status FindModel(const std::string& name, const std::string& version, std::shared_ptr<serving::ServedModel>* model);
+  void Reply(const Status& status);
+
+  CallLane& lane_;
+  const Method method_;
+  State state_ = State::kRequested;
+  // Anew for every call, as gRPC wants it.
+  std::optional<grpc::ServerContext> context_;
+  std::optional<grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>> writer_;
+  grpc::ByteBuffer in_;
+  grpc::ByteBuffer out_;
+
+  std::shared_ptr<serving::ServedModel> model_;
+  model::InferenceRequest request_;
+  model::InferenceResponse response_;
+  model::CallContext call_context_;
+  std::string request_id_;
+  std::string traceparent_;
+  Contents contents_ = Contents::kRaw;
+  size_t request_bytes_ = 0;
+};
+
+/// One completion queue and the calls on it. Run by one thread.
+class CallLane {
+ public:
+  CallLane(Service& service, grpc::ServerCompletionQueue& queue, const serving::ModelRepository& repository,
+           const std::function<bool()>& accepting, const std::string& version, Duration request_timeout)
+      : service_(service),
+        queue_(queue),
+        repository_(repository),
+        catalog_(repository),
+        accepting_(accepting),
+        version_(version),
+        request_timeout_(request_timeout) {}
+
+  /// Asks for the first requests.
+  void Begin();
+  /// Until the queue is shut down and drained.
+  void Run();
+  size_t in_flight() const { return in_flight_.load(std::memory_order_acquire); }
+
+ private:
+  friend class GrpcCall;
+  GrpcCall* TakeCall(Method method);
+
+  Service& service_;
+  grpc::ServerCompletionQueue& queue_;
+  const serving::ModelRepository& repository_;
+  serving::CatalogReader catalog_;
+  const std::function<bool()>& accepting_;
+  const std::string version_;
+  const Duration request_timeout_;
+  std::atomic<size_t> in_flight_{0};
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<GrpcCall>> calls_;
+  std::vector<GrpcCall*> free_[kMethodCount];
+};
+
+}  // namespace triune::server::grpc_api

@@ -1,0 +1,20 @@
+// gzip and deflate bodies, with zlib.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/status.h"
+#include "data/buffer.h"
+#include "server/http/message.h"
+
+namespace triune::server::http {
+
+/// Unpacks gzip or zlib data. OutOfRange when it would be more than `limit` bytes; InvalidArgument when it is damaged or
+/// cut short. Thread-safe.
+Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit);
+
+/// Packs the response's body and tail into its body and says so in its headers. Leaves it alone when zlib fails.
+void GzipBody(Response& response, int level);
+
+}  // namespace triune::server::http

@@ -1,0 +1,14 @@
+// The one table between Triune's status codes and HTTP's.
+#pragma once
+
+#include <string_view>
+
+#include "base/status.h"
+
+namespace triune::server {
+
+int HttpStatusOf(StatusCode code);
+/// "Not Found".
+std::string_view HttpReason(int http_status);
+
+}  // namespace triune::server
