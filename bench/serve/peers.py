@@ -48,7 +48,8 @@ def _environment(bench, name):
     if not os.path.exists(f"{venv}/.done"):
         print(f"installing {name}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([f"{venv}/bin/python", "-m", "pip", "install", "--quiet", "-r", f"{HERE}/{name}.txt"], check=True)
+        subprocess.run([f"{venv}/bin/python", "-m", "pip", "install", "--quiet", "-r", f"{HERE}/{name}.txt"],
+                       check=True)
         open(f"{venv}/.done", "w").close()
     return venv
 

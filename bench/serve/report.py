@@ -53,7 +53,8 @@ class Row:
         return value >= self.target if self.sense == ">=" else value <= self.target
 
     def to_json(self):
-        return {"measure": self.measure, "subject": self.subject, "unit": self.unit, "figure": self.figure, "floor": self.floor,
+        return {"measure": self.measure, "subject": self.subject, "unit": self.unit, "figure": self.figure,
+                "floor": self.floor,
                 "value": self.value, "sense": self.sense, "target": self.target, "reached": self.reached,
                 "note": self.note}
 

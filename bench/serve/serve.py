@@ -45,7 +45,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", help="short runs: to see that it works, not for figures")
     parser.add_argument("--runs", type=int, default=5, help="repetitions of each comparison")
     parser.add_argument("--seconds", type=float, default=3, help="measured time of one load run")
-    parser.add_argument("--peers", default="", help="also measure these: kserve, mlserver; their packages are fetched by pip")
+    parser.add_argument("--peers", default="",
+                        help="also measure these: kserve, mlserver; their packages are fetched by pip")
     parser.add_argument("--cross-check", action="store_true", help="also measure with wrk and h2load")
     parser.add_argument("--realtime", action="store_true",
                         help="servers and load makers in the real-time class, on a machine shared with others (root)")
@@ -268,7 +269,8 @@ def floors_alone(bench):
         target = bench.target(server, port, measure.model, measure.kind)
         runs = [bench.load(target, measure.connections) for _ in range(bench.args.runs)]
         figures = spread([run[measure.key] for run in runs])
-        yield Row(measure.title, figures, figures, unit=measure.unit, note="floor alone; client {:.0%}, server {:.0%} of "
+        yield Row(measure.title, figures, figures, unit=measure.unit,
+                  note="floor alone; client {:.0%}, server {:.0%} of "
                   "a core".format(*(statistics.median(run[key] for run in runs)
                                     for key in ("client_cpu", "server_cpu")))), runs
 

@@ -7,13 +7,16 @@
 
 namespace triune {
 
-/// One piece of StrCat: text or a number.
+/// One piece of StrCat: text, a character or a number. Not bool, whose text is for the caller to choose.
 class StringPiece {
  public:
   StringPiece(std::string_view text) : text_(text) {}
   StringPiece(const char* text) : text_(text) {}
   StringPiece(const std::string& text) : text_(text) {}
+  template <std::same_as<char> T>
+  StringPiece(T character) : number_(1, character), text_(number_) {}
   template <std::integral T>
+    requires(!std::same_as<T, char> && !std::same_as<T, bool>)
   StringPiece(T number) : number_(std::to_string(number)), text_(number_) {}
   StringPiece(const StringPiece&) = delete;
   StringPiece& operator=(const StringPiece&) = delete;

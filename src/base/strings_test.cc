@@ -15,5 +15,12 @@ TEST(StrCatTest, JoinsTextAndNumbers) {
             "-9223372036854775808 18446744073709551615");
 }
 
+TEST(StrCatTest, TakesACharacterForItself) {
+  EXPECT_EQ(StrCat('x', ':', uint8_t{120}), "x:120");
+  EXPECT_EQ(StrCat('\0').size(), 1U);
+}
+
+TEST(StrCatTest, RefusesBool) { static_assert(!std::constructible_from<StringPiece, bool>); }
+
 }  // namespace
 }  // namespace triune

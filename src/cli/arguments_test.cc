@@ -14,8 +14,9 @@ TEST(NormalizeArgumentsTest, AcceptsUnderscoresInOptionNames) {
 }
 
 TEST(NormalizeArgumentsTest, LeavesValuesAlone) {
-  EXPECT_THAT(NormalizeArguments({"--model_dir=/mnt/my_models", "--model_name", "my_model", "my_iris=./a_b.onnx", "-x_y"}),
-              ElementsAre("--model-dir=/mnt/my_models", "--model-name", "my_model", "my_iris=./a_b.onnx", "-x_y"));
+  EXPECT_THAT(
+      NormalizeArguments({"--model_dir=/mnt/my_models", "--model_name", "my_model", "my_iris=./a_b.onnx", "-x_y"}),
+      ElementsAre("--model-dir=/mnt/my_models", "--model-name", "my_model", "my_iris=./a_b.onnx", "-x_y"));
 }
 
 TEST(NormalizeArgumentsTest, LeavesWhatFollowsTwoDashesAlone) {

@@ -59,7 +59,8 @@ Status RunChild(const std::vector<std::string>& command) {
   }
   if (WIFEXITED(result) && WEXITSTATUS(result) == 0) return {};
   if (WIFSIGNALED(result)) return Unavailable(StrCat(command[0], " was killed by signal ", WTERMSIG(result)));
-  return Unavailable(StrCat(command[0], " exited with status ", WEXITSTATUS(result), output.empty() ? "" : ": ", output));
+  return Unavailable(
+      StrCat(command[0], " exited with status ", WEXITSTATUS(result), output.empty() ? "" : ": ", output));
 }
 
 }  // namespace triune::cli

@@ -26,6 +26,14 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
   return kExitUsage;
 }
 
+/// CLI11 would only say that a subcommand is required.
+bool HasCommand(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (command->check_name(name)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv, const AddCommand& add_commands) {
@@ -38,6 +46,10 @@ int RunCommandLine(int argc, const char* const* argv, const AddCommand& add_comm
     add_commands(app, exit_status);
     // CLI11 takes the arguments without the program's name, last first.
     std::vector<std::string> arguments = NormalizeArguments({argv + 1, argv + (argc > 0 ? argc : 1)});
+    if (!arguments.empty() && !arguments[0].starts_with('-') && !HasCommand(app, arguments[0])) {
+      std::fprintf(stderr, "triune: no such command: %s\nRun 'triune --help' for a list.\n", arguments[0].c_str());
+      return kExitUsage;
+    }
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
     return ReportParseError(app, error);

@@ -7,8 +7,6 @@
 
 namespace triune::cli {
 
-enum class OutputFormat { kTable, kJson, kYaml };
-
 /// Columns as wide as their widest cell, two spaces between; the first row is the head.
 std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
 /// Two-space indentation, with a line break at the end.

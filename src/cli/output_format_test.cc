@@ -8,13 +8,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 TEST(FormatTableTest, AlignsColumns) {
-  EXPECT_EQ(FormatTable({{"NAME", "STATUS"}, {"xgboost", "ready"}, {"onnx", ""}}), "NAME     STATUS\nxgboost  ready\nonnx\n");
+  EXPECT_EQ(FormatTable({{"NAME", "STATUS"}, {"xgboost", "ready"}, {"onnx", ""}}),
+            "NAME     STATUS\nxgboost  ready\nonnx\n");
 }
 
 TEST(FormatYamlTest, NestsObjectsAndArrays) {
-  Json value = Json::parse(R"({"a": [{"b": 1, "c": ["x", "y"]}, {"d": {}}], "e": [], "f": {"g": true, "h": null}})");
-  EXPECT_EQ(FormatYaml(value),
-            "a:\n- b: 1\n  c:\n  - x\n  - y\n- d: {}\ne: []\nf:\n  g: true\n  h: null\n");
+  Json value = Json::parse(R"({"a": [{"b": 1, "c": ["x", "z"]}, {"d": {}}], "e": [], "f": {"g": true, "h": null}})");
+  EXPECT_EQ(FormatYaml(value), "a:\n- b: 1\n  c:\n  - x\n  - z\n- d: {}\ne: []\nf:\n  g: true\n  h: null\n");
 }
 
 TEST(FormatYamlTest, QuotesWhatYamlWouldMisread) {

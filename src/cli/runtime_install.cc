@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
@@ -66,21 +67,36 @@ Result<WheelTags> TagsOf(const std::string& file) {
   return WheelTags{parts[parts.size() - 3], parts.back()};
 }
 
+Status CheckPip() {
+  Status status = RunChild({"python3", "-m", "pip", "--version"});
+  if (status.ok()) return {};
+  return FailedPrecondition(
+      StrCat("python3 with pip is needed to fetch runtimes (Debian: apt install python3-pip): ", status.message()));
+}
+
 Result<fs::path> Download(const PinnedRuntime& runtime, const PinnedWheel& wheel, const fs::path& folder) {
   TRIUNE_ASSIGN_OR_RETURN(WheelTags tags, TagsOf(wheel.file));
-  std::vector<std::string> command = {"python3", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:",
-                                      "--progress-bar", "off", "--disable-pip-version-check", "--quiet", "--dest",
-                                      folder.string(), "--platform", tags.platform};
+  std::vector<std::string> command = {"python3",       "-m",
+                                      "pip",           "download",
+                                      "--no-deps",     "--only-binary",
+                                      ":all:",         "--progress-bar",
+                                      "off",           "--disable-pip-version-check",
+                                      "--quiet",       "--dest",
+                                      folder.string(), "--platform",
+                                      tags.platform};
   // "cp311": that version; "py3": any.
   if (tags.python.starts_with("cp")) {
-    for (const std::string& argument : {std::string("--python-version"), tags.python.substr(2),
-                                        std::string("--implementation"), std::string("cp")}) {
+    for (const std::string& argument :
+         {std::string("--python-version"), tags.python.substr(2), std::string("--implementation"), std::string("cp")}) {
       command.push_back(argument);
     }
   }
   command.push_back(StrCat(runtime.package, "==", runtime.version));
-  TRIUNE_RETURN_IF_ERROR(RunChild(command).WithContext(
-      StrCat("pip could not fetch ", runtime.package, "==", runtime.version)));
+  Status fetched = RunChild(command);
+  if (!fetched.ok()) {
+    TRIUNE_RETURN_IF_ERROR(CheckPip());
+    return fetched.WithContext(StrCat("pip could not fetch ", runtime.package, "==", runtime.version));
+  }
   fs::path file = folder / wheel.file;
   std::error_code error;
   if (fs::is_regular_file(file, error)) return file;
@@ -95,13 +111,6 @@ Status CheckHash(const fs::path& file, const PinnedWheel& wheel) {
   if (hash == wheel.sha256) return {};
   return Internal(StrCat("SHA-256 of ", wheel.file, " differs from the list, nothing was installed: got ", hash,
                          ", want ", wheel.sha256));
-}
-
-Status CheckPip() {
-  Status status = RunChild({"python3", "-m", "pip", "--version"});
-  if (status.ok()) return {};
-  return FailedPrecondition(StrCat("python3 with pip is needed to fetch runtimes (Debian: apt install python3-pip): ",
-                                   status.message()));
 }
 
 Status Rename(const fs::path& from, const fs::path& to) {
@@ -150,10 +159,9 @@ Result<InstalledRuntime> InstallRuntime(const PinnedRuntime& runtime, const std:
   if (fs::is_regular_file(library, error)) return InstalledRuntime{library, true};
   const PinnedWheel* wheel = runtime.WheelForThisMachine();
   if (wheel == nullptr) {
-    return Unimplemented(StrCat("runtime ", runtime.name, " ", runtime.version, " has no wheel for this machine: ",
-                                ThisPlatform()));
+    return Unimplemented(
+        StrCat("runtime ", runtime.name, " ", runtime.version, " has no wheel for this machine: ", ThisPlatform()));
   }
-  TRIUNE_RETURN_IF_ERROR(CheckPip());
   TRIUNE_ASSIGN_OR_RETURN(TemporaryFolder temporary, TemporaryFolder::Make(parent));
   fs::path unpacked = temporary.path() / "unpacked";
   progress(StrCat("fetching ", runtime.package, " ", runtime.version));
@@ -161,8 +169,8 @@ Result<InstalledRuntime> InstallRuntime(const PinnedRuntime& runtime, const std:
   progress("verifying " + wheel->file);
   TRIUNE_RETURN_IF_ERROR(CheckHash(file, *wheel));
   progress("unpacking into " + target.string());
-  TRIUNE_RETURN_IF_ERROR(
-      RunChild({"python3", "-m", "zipfile", "-e", file.string(), unpacked.string()}).WithContext("can't unpack " + wheel->file));
+  TRIUNE_RETURN_IF_ERROR(RunChild({"python3", "-m", "zipfile", "-e", file.string(), unpacked.string()})
+                             .WithContext("can't unpack " + wheel->file));
   if (!fs::is_regular_file(unpacked / runtime.library, error)) {
     return Internal(StrCat("wheel has no file ", runtime.library, ": ", wheel->file));
   }

@@ -55,7 +55,10 @@ class RuntimeInstallTest : public ::testing::Test {
     Status zipped = RunChild({"python3", "-m", "zipfile", "-c", wheel, (root_ / "tree/fake").string(),
                               (root_ / "tree/triune_fake_runtime-1.5.dist-info").string()});
     ASSERT_TRUE(zipped.ok()) << zipped.ToString();
-    runtime_ = {"fake", "triune-fake-runtime", "1.5", "fake/lib/libfake.so.1.5",
+    runtime_ = {"fake",
+                "triune-fake-runtime",
+                "1.5",
+                "fake/lib/libfake.so.1.5",
                 {{std::string(ThisPlatform()), kWheel, *Sha256OfFile(wheel)}}};
   }
   void TearDown() override { fs::remove_all(root_); }

@@ -27,7 +27,8 @@ const PinnedWheel* PinnedRuntime::WheelForThisMachine() const {
 Result<std::vector<PinnedRuntime>> ParseRuntimeList(std::string_view json) {
   try {
     std::vector<PinnedRuntime> list;
-    for (const nlohmann::json& item : nlohmann::json::parse(json).at("runtimes")) list.push_back(ReadRuntime(item));
+    const nlohmann::json document = nlohmann::json::parse(json);
+    for (const nlohmann::json& item : document.at("runtimes")) list.push_back(ReadRuntime(item));
     return list;
   } catch (const std::exception& error) {
     return InvalidArgument(StrCat("list of runtimes is malformed: ", error.what()));

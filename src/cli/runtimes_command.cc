@@ -17,7 +17,7 @@ using model::RuntimeInfo;
 using Json = nlohmann::ordered_json;
 
 struct Options {
-  OutputFormat format = OutputFormat::kTable;
+  std::string output = "table";
   std::vector<std::string> runtime_path;
   std::string name;
   std::string version;
@@ -50,12 +50,8 @@ std::string Table(const std::vector<RuntimeInfo>& runtimes) {
 Json AsJson(const std::vector<RuntimeInfo>& runtimes) {
   Json list = Json::array();
   for (const RuntimeInfo& info : runtimes) {
-    Json item = {{"name", info.name},
-                 {"title", info.title},
-                 {"version", info.version},
-                 {"formats", info.formats},
-                 {"status", StatusWord(info)},
-                 {"library", info.library_path},
+    Json item = {{"name", info.name},         {"title", info.title},        {"version", info.version},
+                 {"formats", info.formats},   {"status", StatusWord(info)}, {"library", info.library_path},
                  {"plugin", info.plugin_path}};
     if (!info.status.ok()) item["error"] = info.status.message();
     list.push_back(std::move(item));
@@ -67,9 +63,9 @@ int List(const Options& options) {
   model::RuntimeSearch search = model::RuntimeSearch::FromEnvironment();
   search.paths.insert(search.paths.begin(), options.runtime_path.begin(), options.runtime_path.end());
   std::vector<RuntimeInfo> runtimes = model::RuntimeRegistry(search).List();
-  std::string text = options.format == OutputFormat::kTable  ? Table(runtimes)
-                     : options.format == OutputFormat::kJson ? FormatJson(AsJson(runtimes))
-                                                             : FormatYaml(AsJson(runtimes));
+  std::string text = options.output == "table"  ? Table(runtimes)
+                     : options.output == "json" ? FormatJson(AsJson(runtimes))
+                                                : FormatYaml(AsJson(runtimes));
   std::fputs(text.c_str(), stdout);
   return kExitOk;
 }
@@ -92,11 +88,9 @@ Status Install(const Options& options) {
 void AddRuntimesCommand(CLI::App& app, int& exit_status) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("runtimes", "Show which model runtimes are found, or install one");
-  static const std::map<std::string, OutputFormat> kFormats = {
-      {"table", OutputFormat::kTable}, {"json", OutputFormat::kJson}, {"yaml", OutputFormat::kYaml}};
-  command->add_option("-o,--output", options->format, "table, json or yaml")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
-      ->type_name("FORMAT");
+  command->add_option("-o,--output", options->output, "Format of the answer")
+      ->check(CLI::IsMember({"table", "json", "yaml"}))
+      ->capture_default_str();
   command->add_option("--runtime-path", options->runtime_path, "Folder with runtime libraries; repeatable")
       ->type_name("FOLDER")
       ->expected(1);

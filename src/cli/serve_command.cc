@@ -19,6 +19,7 @@
 #include "cli/command.h"
 #include "cli/serve_models.h"
 #include "cli/serve_options.h"
+#include "model/runtime_registry.h"
 #include "server/model_server.h"
 #include "telemetry/log.h"
 
@@ -153,10 +154,10 @@ void AddOptions(CLI::App& command, ServeOptions& options) {
   command.add_option("--model-dir", options.model_dir, "A model's folder (as KServe passes it); default /mnt/models if there is one");
   command.add_option("--namespace", options.model_namespace, "Namespace of models that don't say theirs")->capture_default_str();
   command.add_flag("--strict", options.strict, "Fields of manifests that are unknown or have no effect are errors");
-  command.add_option("--pvc", options.pvc, "CLAIM=FOLDER: what pvc://CLAIM/ means here; may be repeated");
-  command.add_option("--runtime-path", options.runtime_path, "Folder to look for runtimes in, before all others; may be repeated");
+  command.add_option("--pvc", options.pvc, "CLAIM=FOLDER: what pvc://CLAIM/ means here; may be repeated")->allow_extra_args(false);
+  command.add_option("--runtime-path", options.runtime_path, "Folder to look for runtimes in, before all others; may be repeated")->allow_extra_args(false);
   command.add_option("--parameter", options.parameters,
-                     "[MODEL.]KEY=VALUE: parameter of a runtime, such as intra_op_threads; may be repeated");
+                     "[MODEL.]KEY=VALUE: parameter of a runtime, such as intra_op_threads; may be repeated")->allow_extra_args(false);
   command.add_option("--address", options.address, "Address to listen on")->capture_default_str();
   command.add_option("--http-port", options.http_port, "Port of REST; 0: a free one")->check(CLI::Range(0, 65535))->capture_default_str();
   command.add_option("--grpc-port", options.grpc_port, "Port of gRPC; 0: a free one")->check(CLI::Range(0, 65535))->capture_default_str();

@@ -30,7 +30,7 @@ bool IsNamedModel(const std::string& argument) {
 
 class ModelCollector {
  public:
-  ModelCollector(const ServeOptions& options, model::RuntimeRegistry& runtimes) : options_(options), runtimes_(runtimes) {}
+  ModelCollector(const ServeOptions& options, model::RuntimeCatalog& runtimes) : options_(options), runtimes_(runtimes) {}
 
   Result<std::vector<serving::ModelConfig>> Collect() {
     TRIUNE_RETURN_IF_ERROR(ReadClaims());
@@ -149,14 +149,14 @@ class ModelCollector {
   }
 
   const ServeOptions& options_;
-  model::RuntimeRegistry& runtimes_;
+  model::RuntimeCatalog& runtimes_;
   platform::DeploymentDefaults defaults_;
   std::vector<serving::ModelConfig> configs_;
 };
 
 }  // namespace
 
-Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeRegistry& runtimes) {
+Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeCatalog& runtimes) {
   return ModelCollector(options, runtimes).Collect();
 }
 

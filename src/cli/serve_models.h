@@ -5,13 +5,13 @@
 
 #include "base/status.h"
 #include "cli/serve_options.h"
-#include "model/runtime_registry.h"
+#include "model/runtime_catalog.h"
 #include "serving/served_model.h"
 
 namespace triune::cli {
 
 /// Reads the manifests and interprets the arguments. Warnings go to the log; errors in manifests are printed, each on its
 /// line, and make the call fail.
-Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeRegistry& runtimes);
+Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeCatalog& runtimes);
 
 }  // namespace triune::cli

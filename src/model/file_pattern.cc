@@ -13,9 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 void SortByVersion(std::vector<std::string>& paths) {
-  std::ranges::sort(paths, [](const std::string& a, const std::string& b) {
-    return strverscmp(a.c_str(), b.c_str()) > 0;
-  });
+  std::ranges::sort(paths,
+                    [](const std::string& a, const std::string& b) { return strverscmp(a.c_str(), b.c_str()) > 0; });
 }
 
 /// The folder's own name is not a pattern.

@@ -6,12 +6,12 @@
 #include <string_view>
 
 #include "base/status.h"
-#include "model/runtime_registry.h"
+#include "model/runtime_catalog.h"
 #include "triune/runtime.h"
 
 namespace triune::model {
 
-/// See RuntimeRegistry::Detect. Of several files, the one wins whose pattern its plug-in lists first; when files of
+/// See RuntimeCatalog::Detect. Of several files, the one wins whose pattern its plug-in lists first; when files of
 /// different plug-ins tie, InvalidArgument names them and asks for the format.
 Result<DetectedModel> DetectModel(std::span<const triune_runtime_plugin* const> plugins, const std::string& path,
                                   std::string_view format);

@@ -15,8 +15,8 @@
 
 /// The host's side of a call: where the outputs go. In the global namespace, as the C header declares it.
 struct triune_response {
-  std::span<const uint32_t> asked;  ///< Numbers in the signature, in the order asked for.
-  std::span<uint8_t> delivered;     ///< By position in `asked`.
+  std::span<const uint32_t> asked;                  ///< Numbers in the signature, in the order asked for.
+  std::span<uint8_t> delivered;                     ///< By position in `asked`.
   triune::ReusableVector<triune::Tensor>* outputs;  ///< In the order of `asked`.
 };
 
@@ -95,7 +95,8 @@ const void* AlignedData(const Tensor& tensor, std::vector<Buffer>& copies) {
   const std::byte* data = tensor.data.data();
   if (data == nullptr) return kNothing.data();
   size_t alignment = DTypeSize(tensor.dtype);
-  if (alignment < 2 || reinterpret_cast<uintptr_t>(data) % alignment == 0) [[likely]] return data;
+  if (alignment < 2 || reinterpret_cast<uintptr_t>(data) % alignment == 0) [[likely]]
+    return data;
   return copies.emplace_back(Buffer::CopyOf(tensor.data.bytes())).data();
 }
 

@@ -14,7 +14,8 @@ namespace triune::model {
 /// A plug-in with its library. Loads one model at a time; loaded models keep it alive. Thread-safe.
 class PluginRuntime final : public ModelRuntime, public std::enable_shared_from_this<PluginRuntime> {
  public:
-  /// Opens the plug-in at `path`. FailedPrecondition when it is none, or was built for another version of the interface.
+  /// Opens the plug-in at `path`. FailedPrecondition when it is none, or was built for another version of the
+  /// interface.
   static Result<const triune_runtime_plugin*> OpenPlugin(const std::string& path);
   /// Opens the library at `library_path` and hands it to the plug-in.
   static Result<std::shared_ptr<PluginRuntime>> Open(const triune_runtime_plugin* plugin, std::string library_path);

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "model/runtime.h"
+#include "model/runtime_catalog.h"
 #include "model/runtime_search.h"
 
 namespace triune::model {
@@ -24,29 +25,16 @@ struct RuntimeInfo {
   Status status;             ///< Why it can't be used; says how to install it.
 };
 
-/// A model on disk: which file of a folder, in which format.
-struct DetectedModel {
-  std::string path;
-  std::string format;
-};
-
-/// Thread-safe. The runtimes that it hands out may outlive it.
-class RuntimeRegistry {
+/// The runtimes that come as plug-ins. Thread-safe.
+class RuntimeRegistry final : public RuntimeCatalog {
  public:
   explicit RuntimeRegistry(RuntimeSearch search);
-  ~RuntimeRegistry();
+  ~RuntimeRegistry() override;
 
   /// All plug-ins, each opened with its library where there is one, by name.
   std::vector<RuntimeInfo> List();
-  /// The runtime that loads `format`, opened on first use. NotFound: no plug-in knows the format (says which are
-  /// known), or its library is missing (says where it was looked for and how to install it). FailedPrecondition: a
-  /// library is there but can't be used.
-  Result<std::shared_ptr<ModelRuntime>> ForFormat(std::string_view format);
-  /// Finds the model file in `path` (a file, or a folder; also a folder with one sub-folder per version, of which the
-  /// highest number is taken) and its format, from the plug-ins' file names or, when `format` is not empty, only those
-  /// of its plug-in. Opens plug-ins but no library. NotFound when there is nothing at `path`; InvalidArgument when the
-  /// format is not recognised: names the files found and what is known.
-  Result<DetectedModel> Detect(const std::string& path, std::string_view format);
+  Result<std::shared_ptr<ModelRuntime>> ForFormat(std::string_view format) override;
+  Result<DetectedModel> Detect(const std::string& path, std::string_view format) override;
 
  private:
   struct Entry;

@@ -8,6 +8,7 @@
 
 #include "base/bounded_queue.h"
 #include "base/clock.h"
+#include "base/status.h"
 #include "model/predictor.h"
 #include "model/runtime.h"
 #include "serving/call_cost.h"
@@ -18,11 +19,12 @@ namespace triune::serving {
 /// Runs a model. A request that came on a front-end thread and is known to be short runs there at once; others go
 /// through a bounded queue to `instances` threads of the model's own, so that a slow model holds up nobody else. The
 /// threads start when they are first needed. Requests whose deadline has passed, or that were cancelled, are dropped
-/// before they run. Thread-safe; the destructor waits for what is running and refuses what is queued.
+/// before they run. Thread-safe; the destructor waits for what is running and refuses what is queued. It may not be
+/// called from inside a sink, which may be on a thread that it waits for, nor before every Predict has returned.
 class Dispatcher final : public model::Predictor {
  public:
   struct Options {
-    int instances = 1;
+    int instances = 1;  ///< Those over max_concurrency are not used.
     int max_concurrency = 0;     ///< 0: no limit.
     int queue_capacity = 1024;
     Duration inline_below = std::chrono::microseconds(250);
@@ -42,7 +44,14 @@ class Dispatcher final : public model::Predictor {
   };
   bool IsShort(uint64_t input_bytes) const;
   void Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink);
+  Status Infer(const model::InferenceRequest& request, model::InferenceResponse& response);
+  void Answer(const Queued& queued);
+  /// Starts an instance if there is none. ResourceExhausted when the system gives no thread.
+  Status EnsureInstance();
+  /// Starts another instance if more requests wait than instances do.
   void StartInstanceIfNeeded();
+  /// Under instances_mutex_. False when the system gives no thread.
+  bool StartInstance();
   void InstanceLoop();
 
   model::Model& model_;
@@ -54,6 +63,7 @@ class Dispatcher final : public model::Predictor {
   std::atomic<bool> stopping_{false};
   std::atomic<int> running_inline_{0};
   std::atomic<int> idle_instances_{0};
+  std::atomic<bool> any_started_{false};
   std::atomic<bool> all_started_{false};
   std::mutex instances_mutex_;
   std::vector<std::jthread> instances_;

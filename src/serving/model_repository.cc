@@ -40,7 +40,7 @@ Result<std::shared_ptr<ServedModel>> Catalog::Find(std::string_view name, std::s
                                 "; say which with /serving/NAMESPACE/NAME before the path"));
 }
 
-ModelRepository::ModelRepository(model::RuntimeRegistry& runtimes, const Clock& clock)
+ModelRepository::ModelRepository(model::RuntimeCatalog& runtimes, const Clock& clock)
     : runtimes_(runtimes), clock_(clock), catalog_(std::make_shared<Catalog>(std::vector<std::shared_ptr<ServedModel>>{})) {}
 
 ModelRepository::~ModelRepository() {

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
-#include "model/runtime_registry.h"
+#include "model/runtime_catalog.h"
 #include "serving/served_model.h"
 #include "telemetry/metrics.h"
 
@@ -36,7 +36,7 @@ class Catalog {
 /// Owns the models and loads them, several at a time, on threads of its own. Thread-safe.
 class ModelRepository {
  public:
-  explicit ModelRepository(model::RuntimeRegistry& runtimes, const Clock& clock = Clock::System());
+  explicit ModelRepository(model::RuntimeCatalog& runtimes, const Clock& clock = Clock::System());
   ~ModelRepository();
 
   /// Adds the models and starts to load them. AlreadyExists, and none is added, when a (namespace, name) is taken.
@@ -57,7 +57,7 @@ class ModelRepository {
   void Load(ServedModel& model);
   void LoaderLoop();
 
-  model::RuntimeRegistry& runtimes_;
+  model::RuntimeCatalog& runtimes_;
   const Clock& clock_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -51,10 +51,10 @@ class ServedModel final : public model::Predictor {
   bool ready() const { return state() == ModelState::kLoaded; }
   /// Why the model can't answer now: not loaded yet (UNAVAILABLE), or failed to load (UNAVAILABLE with the cause).
   Status NotReady() const;
-  /// Only while ready().
+  /// Only when ready().
   const model::Signature& signature() const { return model_->signature(); }
   uint64_t MemoryBytes() const { return ready() ? model_->MemoryBytes() : 0; }
-  std::string_view runtime_name() const { return runtime_name_; }
+  std::string_view runtime_name() const { return ready() ? std::string_view(runtime_name_) : std::string_view(); }
 
   /// Counts the request in (ResourceExhausted over the limit); every OK needs one Leave().
   Status Enter();

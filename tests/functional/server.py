@@ -92,6 +92,7 @@ class Server:
                  runtimes=RUNTIMES, environment=None):
         folder.mkdir(parents=True, exist_ok=True)
         self.log_path = folder / "server.log"
+        self.expected_status = (0,)
         ports_file = folder / "ports.json"
         command = [BINARY, "serve", *map(str, arguments), *ports, "--ports-file", str(ports_file),
                    "--runtime-path", str(runtimes)]

@@ -201,7 +201,7 @@ def test_no_second_request_can_be_smuggled_in(server, head, body):
 def test_a_broken_request_line(server, request_line):
     answer = exchange(server, request_line + b"\r\nHost: t\r\n\r\n")
     # An empty line before a request is to be ignored; what follows it here is no request line.
-    assert answer is None or answer.status in (400, 405, 501, 505), answer
+    assert answer is None or answer.status in (400, 404, 405, 501, 505), answer
 
 
 @pytest.mark.parametrize("line", [b"No colon", b": no name", b"Na me: x", b"X: a\x00b", b"X: a\rb", b"X\x80: a"])
@@ -211,7 +211,7 @@ def test_a_broken_header_line(server, line):
 
 def test_bare_line_feeds_do_not_end_a_header_in_two_ways(server):
     answer = exchange(server, b"GET /v2 HTTP/1.1\nHost: t\n\n" + SMUGGLED)
-    assert answer is None or answer.status in (200, 400)
+    assert answer is None or answer.status in (200, 400, 505)
 
 
 @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
@@ -228,10 +228,14 @@ def test_random_bytes_on_the_http_port(server):
     rng = np.random.default_rng(5)
     for size in (1, 10, 1000, 50_000):
         for _ in range(10):
-            try:
-                exchange(server, rng.bytes(size) + b"\r\n\r\n", timeout=5)
-            except (ConnectionResetError, BrokenPipeError):
-                pass
+            with server.connect() as connection:
+                try:
+                    connection.sendall(rng.bytes(size) + b"\r\n\r\n")
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):  # until the server has closed, too
+                        pass
+                except OSError as error:
+                    assert not isinstance(error, TimeoutError), "the server neither answered nor closed"
 
 
 def test_random_bytes_on_the_grpc_port(server):

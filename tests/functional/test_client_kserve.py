@@ -14,6 +14,7 @@ ROWS = json.loads((QUICKSTART / "data" / "breast-cancer.json").read_text())["row
 @pytest.fixture(scope="module")
 def said(server):
     """Importing the SDK takes seconds, so one run of it asks everything."""
+    server.check_serving()
     program = [ROOT / ".deps/venv/kserve/bin/python", ROOT / "tests/functional/kserve_client.py"]
     run = subprocess.run([*program, server.http, server.grpc], input=json.dumps(ROWS), capture_output=True, text=True,
                          timeout=50)

@@ -66,7 +66,11 @@ def test_health(client):
     assert client.client.is_server_live()
     assert client.client.is_server_ready()
     assert client.client.is_model_ready("pair")
-    assert not client.client.is_model_ready("nobody")
+    if client.way == GRPC:
+        with pytest.raises(InferenceServerException, match="nobody"):
+            client.client.is_model_ready("nobody")
+    else:
+        assert not client.client.is_model_ready("nobody")
 
 
 def as_dict(message, way):

@@ -134,9 +134,10 @@ def broken(change):
     (lambda r: setattr(r.inputs[0], "name", "z"), "z"),
     (lambda r: r.raw_input_contents.append(b""), "raw_input_contents"),
     (lambda r: r.raw_input_contents.__setitem__(0, b"1234567"), "x"),
-    (lambda r: r.inputs.pop(), "x"),
+    (lambda r: r.inputs.pop(), "raw_input_contents"),
+    (lambda r: (r.inputs.pop(), r.raw_input_contents.pop()), "x"),
     (lambda r: r.inputs[0].contents.fp32_contents.append(1), "x"),
-    (lambda r: r.inputs.append(r.inputs[0]), "x"),
+    (lambda r: (r.inputs.append(r.inputs[0]), r.raw_input_contents.append(r.raw_input_contents[0])), "x"),
     (lambda r: r.outputs.add(name="nothing"), "nothing"),
 ])
 def test_a_wrong_request_is_invalid_argument_and_says_what_is_wrong(stub, change, said):
@@ -185,7 +186,7 @@ def test_a_message_over_four_megabytes(stub):
 
 def test_health_service(channel):
     health = health_pb2_grpc.HealthStub(channel)
-    check = lambda service: health.Check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS).status  # noqa: E731
+    check = lambda service: health.Check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS).status
     assert check("") == health_pb2.HealthCheckResponse.SERVING
     assert check("inference.GRPCInferenceService") == health_pb2.HealthCheckResponse.SERVING
     assert refused(lambda: check("nobody")).code() == grpc.StatusCode.NOT_FOUND

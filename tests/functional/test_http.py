@@ -248,11 +248,12 @@ def test_gzip_of_binary_tensors(server):
     assert body[int(answer.headers["Inference-Header-Content-Length"]):] == raw
 
 
-@pytest.mark.parametrize("body", [gzip.compress(BODY)[:-9], b"not gzip at all", gzip.compress(BODY) + b"more"])
+@pytest.mark.parametrize("body", [gzip.compress(BODY)[:-9], b"not gzip at all", gzip.compress(BODY) + b"more"],
+                         ids=["cut", "junk", "more"])
 def test_broken_gzip_is_400(server, body):
     answer = server.post(INFER, body, {"Content-Encoding": "gzip"})
     assert answer.status == 400
-    assert "gzip" in answer.error
+    assert "compressed" in answer.error
     server.check_serving()
 
 

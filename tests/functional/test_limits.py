@@ -171,9 +171,8 @@ def test_a_request_is_given_up_at_the_time_in_its_header(serve, slow_input):
 
 
 def test_a_request_is_given_up_at_request_timeout(serve, slow_input):
-    fast = serve(model("slow"))
-    given = slow_input(fast, 3)
-    server = serve(model("slow"), model("vector"), "--request-timeout", 0.3)
+    server = serve(model("slow"), model("vector"), "--request-timeout", 1)
+    given = slow_input(server, 4)
     assert server.infer("slow", [given]).status == 504
     server.check_serving()
 

@@ -1,4 +1,5 @@
 """What `triune serve` can be started with: manifests, names and paths, KServe's own flags."""
+import re
 import shutil
 import subprocess
 
@@ -32,7 +33,7 @@ def run(*arguments, seconds=20, cwd=None):
 
 
 def refused(*arguments):
-    ended = run("serve", "--http-port", 0, "--grpc-port", 0, "--runtime-path", RUNTIMES, *arguments)
+    ended = run("serve", *arguments, "--http-port", 0, "--grpc-port", 0, "--runtime-path", RUNTIMES)
     assert ended.returncode in (1, 2), ended
     return ended.stderr
 
@@ -109,6 +110,12 @@ def test_names_with_paths(serve):
     server.check_serving("two")
 
 
+def test_a_flag_takes_one_value_and_leaves_the_models_behind_it_alone(tmp_path):
+    ended = run("serve", "--http-port", 0, "--grpc-port", 0, "--pvc", f"a={tmp_path}", "--runtime-path", RUNTIMES,
+                tmp_path / "not-there.yaml")
+    assert "not-there.yaml" in ended.stderr
+
+
 def test_grpc_can_be_left_out(serve):
     server = serve(model("vector"), "--enable-grpc=false")
     server.check_serving()
@@ -173,11 +180,14 @@ def test_nothing_is_found_at_a_path_that_is_not_there(tmp_path):
 
 def failing(server, name):
     """The reason why a model is not ready, as V2 and V1 tell it."""
-    wait_for(lambda: server.get(f"/v2/models/{name}/ready").status == 503
-             and server.get(f"/v2/models/{name}/ready").json.get("error"), 20, "the model to fail")
-    v1 = server.get(f"/v1/models/{name}")
-    assert v1.status == 503 or v1.json["ready"] is False
-    return server.get(f"/v2/models/{name}/ready").json["error"]
+    def reason():
+        answer = server.get(f"/v2/models/{name}/ready")
+        assert answer.status == 503, answer.body
+        return None if re.search("Pending|Loading", answer.error) else answer.error
+
+    found = wait_for(reason, 20, "the model to fail")
+    assert server.get(f"/v1/models/{name}").error == found
+    return found
 
 
 CORRUPT = {
@@ -230,4 +240,4 @@ def test_a_wrong_model_parameter_names_those_there_are(serve):
     server = serve(model("vector"), model("pair"), "--parameter", "vector.speed=fast", wait_ready=False)
     reason = failing(server, "vector")
     assert "speed" in reason and "intra_op_threads" in reason
-    assert server.get("/v2/models/pair/ready").status == 200
+    wait_for(lambda: server.get("/v2/models/pair/ready").status == 200, 20, "pair to be ready")

@@ -58,10 +58,9 @@ def send_grpc(server):
         client.infer("vector", [given])
 
 
-@pytest.mark.parametrize("send, protocol, code", [(send_v1, "v1", "200"), (send_v2, "v2", "200"),
-                                                  (send_grpc, "grpc", "OK")])
-def test_requests_are_counted_exactly(server, send, protocol, code):
-    count = lambda: total(server, "triune_requests_total", model_name="vector", protocol=protocol, code=code)  # noqa: E731
+@pytest.mark.parametrize("send, protocol", [(send_v1, "v1"), (send_v2, "v2"), (send_grpc, "grpc")])
+def test_requests_are_counted_exactly(server, send, protocol):
+    count = lambda: total(server, "triune_requests_total", model_name="vector", protocol=protocol, code="OK")
     before = count()
     for _ in range(7):
         send(server)
@@ -69,7 +68,7 @@ def test_requests_are_counted_exactly(server, send, protocol, code):
 
 
 def test_errors_are_counted_with_their_code(server):
-    count = lambda: total(server, "triune_requests_total", model_name="vector", code="400")  # noqa: E731
+    count = lambda: total(server, "triune_requests_total", model_name="vector", code="INVALID_ARGUMENT")
     before = count()
     assert server.infer("vector", []).status == 400
     assert count() == before + 1
@@ -85,7 +84,7 @@ def test_unknown_models_make_no_new_series(server):
 @pytest.mark.parametrize("histogram", ["request_preprocess_seconds", "request_predict_seconds",
                                        "request_postprocess_seconds"])
 def test_kserve_histograms(server, histogram):
-    count = lambda: total(server, f"{histogram}_count", model_name="pair")  # noqa: E731
+    count = lambda: total(server, f"{histogram}_count", model_name="pair")
     before = count()
     inputs = [tensor("a", "FP32", [1] * 4, (1, 4)), tensor("b", "INT64", [1])]
     assert server.infer("pair", inputs).status == 200
@@ -98,7 +97,7 @@ def test_kserve_histograms(server, histogram):
 
 def test_predict_time_is_the_time_it_took(server, slow_input):
     given = slow_input(server, 0.3)
-    total_seconds = lambda: total(server, "request_predict_seconds_sum", model_name="slow")  # noqa: E731
+    total_seconds = lambda: total(server, "request_predict_seconds_sum", model_name="slow")
     before = total_seconds()
     server.infer("slow", [given])
     assert 0.05 < total_seconds() - before < 5
@@ -132,7 +131,7 @@ def test_a_real_prometheus_scrapes_it(serve, tmp_path, unused_port):
                 return []
 
         wait_for(lambda: any(one["value"][1] == "1" for one in query("up")), 30, "a scrape that worked")
-        (one,) = wait_for(lambda: query("triune_requests_total{model_name='vector',code='200'}".replace(" ", "")), 10,
+        (one,) = wait_for(lambda: query("triune_requests_total{model_name='vector',code='OK'}".replace(" ", "")), 10,
                           "the counter in Prometheus")
         assert one["value"][1] == "3"
         assert one["metric"]["protocol"] == "v2"

@@ -31,7 +31,8 @@ Status ParameterReader::Int(std::string_view key, int least, int most, int* valu
   const char* end = text + std::strlen(text);
   auto [rest, error] = std::from_chars(text, end, parsed);
   if (error != std::errc() || rest != end || parsed < least || parsed > most) {
-    return InvalidArgument(StrCat("parameter ", key, ": got '", text, "', want a whole number from ", least, " to ", most));
+    return InvalidArgument(
+        StrCat("parameter ", key, ": got '", text, "', want a whole number from ", least, " to ", most));
   }
   *value = parsed;
   return {};

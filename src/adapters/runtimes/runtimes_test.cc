@@ -1,4 +1,5 @@
-// The plug-ins with the real libraries, through RuntimeRegistry, against what Python answered (tests/data/make_models.py).
+// The plug-ins with the real libraries, through RuntimeRegistry, against what Python answered
+// (tests/data/make_models.py).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -333,7 +334,8 @@ TEST(OnnxTest, TakesItsParametersAndNoOthers) {
                          {"log_severity", "error"}});
   Status unknown = LoadError("iris.onnx", {{"threads", "2"}});
   EXPECT_EQ(unknown.code(), StatusCode::kInvalidArgument);
-  EXPECT_THAT(unknown.message(), AllOf(HasSubstr("'threads'"), HasSubstr("intra_op_threads"), HasSubstr("log_severity")));
+  EXPECT_THAT(unknown.message(),
+              AllOf(HasSubstr("'threads'"), HasSubstr("intra_op_threads"), HasSubstr("log_severity")));
   for (const char* bad : {"", "-1", "two", "2x", "99999999999"}) {
     Status status = LoadError("iris.onnx", {{"intra_op_threads", bad}});
     EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << bad;

@@ -34,20 +34,14 @@ void FillTensor(const model::TensorSpec& spec, inference::ModelMetadataResponse:
 
 }  // namespace
 
-void CallLane::Begin() {
+void InferenceCalls::Begin() {
   for (int method = 0; method < kMethodCount; ++method) {
     int count = method == static_cast<int>(Method::kModelInfer) ? kWaitingInferCalls : kWaitingOtherCalls;
     for (int i = 0; i < count; ++i) TakeCall(static_cast<Method>(method))->Request();
   }
 }
 
-void CallLane::Run() {
-  void* tag;
-  bool ok;
-  while (queue_.Next(&tag, &ok)) static_cast<GrpcCall*>(tag)->Proceed(ok);
-}
-
-GrpcCall* CallLane::TakeCall(Method method) {
+GrpcCall* InferenceCalls::TakeCall(Method method) {
   auto& free = free_[static_cast<size_t>(method)];
   if (free.empty()) {
     calls_.push_back(std::make_unique<GrpcCall>(*this, method));
@@ -59,40 +53,39 @@ GrpcCall* CallLane::TakeCall(Method method) {
 }
 
 void GrpcCall::Request() {
+  calls_.lane_.Enter();
   state_ = State::kRequested;
   context_.emplace();
   writer_.emplace(&*context_);
   in_.Clear();
   out_.Clear();
-  grpc::ServerCompletionQueue* queue = &lane_.queue_;
+  grpc::ServerCompletionQueue* queue = &calls_.lane_.queue();
+  void* tag = AsTag();
   switch (method_) {
-    case Method::kModelInfer: return lane_.service_.RequestModelInfer(&*context_, &in_, &*writer_, queue, queue, this);
-    case Method::kServerLive: return lane_.service_.RequestServerLive(&*context_, &in_, &*writer_, queue, queue, this);
-    case Method::kServerReady: return lane_.service_.RequestServerReady(&*context_, &in_, &*writer_, queue, queue, this);
-    case Method::kModelReady: return lane_.service_.RequestModelReady(&*context_, &in_, &*writer_, queue, queue, this);
-    case Method::kServerMetadata: return lane_.service_.RequestServerMetadata(&*context_, &in_, &*writer_, queue, queue, this);
-    case Method::kModelMetadata: return lane_.service_.RequestModelMetadata(&*context_, &in_, &*writer_, queue, queue, this);
+    case Method::kModelInfer: return calls_.service_.RequestModelInfer(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kServerLive: return calls_.service_.RequestServerLive(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kServerReady: return calls_.service_.RequestServerReady(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kModelReady: return calls_.service_.RequestModelReady(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kServerMetadata: return calls_.service_.RequestServerMetadata(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kModelMetadata: return calls_.service_.RequestModelMetadata(&*context_, &in_, &*writer_, queue, queue, tag);
     case Method::kRepositoryModelLoad:
-      return lane_.service_.RequestRepositoryModelLoad(&*context_, &in_, &*writer_, queue, queue, this);
+      return calls_.service_.RequestRepositoryModelLoad(&*context_, &in_, &*writer_, queue, queue, tag);
     case Method::kRepositoryModelUnload:
-      return lane_.service_.RequestRepositoryModelUnload(&*context_, &in_, &*writer_, queue, queue, this);
+      return calls_.service_.RequestRepositoryModelUnload(&*context_, &in_, &*writer_, queue, queue, tag);
   }
 }
 
 void GrpcCall::Proceed(bool ok) {
   if (state_ == State::kFinishing) {
-    lane_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
-    lane_.free_[static_cast<size_t>(method_)].push_back(this);
-    return;
+    calls_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
+    calls_.free_[static_cast<size_t>(method_)].push_back(this);
+    return calls_.lane_.Leave();
   }
-  if (!ok) {  // the server shuts down
-    lane_.stopping_ = true;
-    return;
-  }
+  if (!ok) return calls_.lane_.Leave();  // the server shuts down
   // Another call takes this one's place before it is handled, which may take long.
-  if (!lane_.stopping_) lane_.TakeCall(method_)->Request();
+  calls_.TakeCall(method_)->Request();
   state_ = State::kHandling;
-  lane_.in_flight_.fetch_add(1, std::memory_order_acq_rel);
+  calls_.in_flight_.fetch_add(1, std::memory_order_acq_rel);
   Handle();
 }
 
@@ -107,8 +100,8 @@ void GrpcCall::HandleInfer() {
   call_context_.received = clock.Now();
   call_context_.may_run_inline = true;
   call_context_.deadline = DeadlineOf(*context_);
-  if (lane_.request_timeout_.count() > 0) {
-    call_context_.deadline = std::min(call_context_.deadline, DeadlineAfter(call_context_.received, lane_.request_timeout_));
+  if (calls_.request_timeout_.count() > 0) {
+    call_context_.deadline = std::min(call_context_.deadline, DeadlineAfter(call_context_.received, calls_.request_timeout_));
   }
   request_bytes_ = in_.Length();
   request_id_.clear();
@@ -125,11 +118,11 @@ void GrpcCall::HandleInfer() {
   in_.Clear();
   TimePoint decoded_at = clock.Now();
   // Whose request it is can only be said after decoding; without a model there is nobody to count it for.
-  auto found = decoded.ok() ? lane_.catalog_.Get().Find(request_.model_name, "")
+  auto found = decoded.ok() ? calls_.catalog_.Get().Find(request_.model_name, "")
                             : Result<std::shared_ptr<serving::ServedModel>>(decoded);
   if (!found.ok()) {
     // A malformed request still counts for the model it names, if it got so far.
-    if (auto named = lane_.catalog_.Get().Find(request_.model_name, ""); named.ok()) {
+    if (auto named = calls_.catalog_.Get().Find(request_.model_name, ""); named.ok()) {
       (*named)->metrics().CountRequest(serving::Protocol::kGrpc, found.status().code(), request_bytes_, 0);
     }
     request_.Clear();
@@ -182,9 +175,9 @@ void GrpcCall::Reply(const Status& status) {
   // The tag may come back on the lane's thread before this returns: nothing of this object is touched afterwards.
   state_ = State::kFinishing;
   if (status.ok()) {
-    writer_->Finish(out_, grpc::Status::OK, this);
+    writer_->Finish(out_, grpc::Status::OK, AsTag());
   } else {
-    writer_->FinishWithError(ToGrpc(status), this);
+    writer_->FinishWithError(ToGrpc(status), AsTag());
   }
 }
 
@@ -206,7 +199,7 @@ void GrpcCall::Serialize(const ResponseMessage& message) {
 }
 
 Status GrpcCall::FindModel(const std::string& name, const std::string& version, std::shared_ptr<serving::ServedModel>* model) {
-  TRIUNE_ASSIGN_OR_RETURN(*model, lane_.catalog_.Get().Find(name, ""));
+  TRIUNE_ASSIGN_OR_RETURN(*model, calls_.catalog_.Get().Find(name, ""));
   if (!version.empty() && version != (*model)->config().version) {
     return NotFound(StrCat("model '", name, "' has no version '", version, "': it has version ", (*model)->config().version));
   }
@@ -224,7 +217,7 @@ Status GrpcCall::HandleOther() {
     }
     case Method::kServerReady: {
       inference::ServerReadyResponse response;
-      response.set_ready(lane_.accepting_() && lane_.repository_.Ready());
+      response.set_ready(calls_.accepting_() && calls_.repository_.Ready());
       Serialize(response);
       return {};
     }
@@ -239,7 +232,7 @@ Status GrpcCall::HandleOther() {
     case Method::kServerMetadata: {
       inference::ServerMetadataResponse response;
       response.set_name("triune");
-      response.set_version(lane_.version_);
+      response.set_version(calls_.version_);
       Serialize(response);
       return {};
     }

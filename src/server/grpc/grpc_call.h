@@ -1,4 +1,4 @@
-// Calls of the gRPC API: one completion queue with its thread, and the calls on it.
+// Calls of inference.GRPCInferenceService.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -13,6 +13,8 @@
 #include "model/predictor.h"
 #include "open_inference_grpc.grpc.pb.h"
 #include "server/grpc/infer_codec.h"
+#include "server/grpc/lane.h"
+#include "server/grpc/tag.h"
 #include "serving/model_repository.h"
 
 namespace triune::server::grpc_api {
@@ -44,18 +46,17 @@ enum class Method : uint8_t {
 };
 inline constexpr int kMethodCount = 8;
 
-class CallLane;
+class InferenceCalls;
 
 /// One call: waits for a request, answers it, and starts again.
 ///   requested --a request came--> handling --Finish--> finishing --sent--> requested
-class GrpcCall final : public model::ResponseSink {
+class GrpcCall final : public model::ResponseSink, public Tag {
  public:
-  GrpcCall(CallLane& lane, Method method) : lane_(lane), method_(method) {}
+  GrpcCall(InferenceCalls& calls, Method method) : calls_(calls), method_(method) {}
 
   /// Asks for the next request.
   void Request();
-  /// On the lane's thread: what was asked for last has come about, or (not ok) will not.
-  void Proceed(bool ok);
+  void Proceed(bool ok) override;
 
   model::InferenceResponse& response() override { return response_; }
   void Send() override {}
@@ -75,7 +76,7 @@ class GrpcCall final : public model::ResponseSink {
   Status FindModel(const std::string& name, const std::string& version, std::shared_ptr<serving::ServedModel>* model);
   void Reply(const Status& status);
 
-  CallLane& lane_;
+  InferenceCalls& calls_;
   const Method method_;
   State state_ = State::kRequested;
   // Anew for every call, as gRPC wants it.
@@ -94,13 +95,13 @@ class GrpcCall final : public model::ResponseSink {
   size_t request_bytes_ = 0;
 };
 
-/// One completion queue and the calls on it. Run by one thread.
-class CallLane {
+/// The calls of one lane. Used on its thread, or before it runs; in_flight on any.
+class InferenceCalls {
  public:
-  CallLane(Service& service, grpc::ServerCompletionQueue& queue, const serving::ModelRepository& repository,
-           const std::function<bool()>& accepting, const std::string& version, Duration request_timeout)
-      : service_(service),
-        queue_(queue),
+  InferenceCalls(Lane& lane, Service& service, const serving::ModelRepository& repository,
+                 const std::function<bool()>& accepting, const std::string& version, Duration request_timeout)
+      : lane_(lane),
+        service_(service),
         repository_(repository),
         catalog_(repository),
         accepting_(accepting),
@@ -109,23 +110,20 @@ class CallLane {
 
   /// Asks for the first requests.
   void Begin();
-  /// Until the queue is shut down and drained.
-  void Run();
   size_t in_flight() const { return in_flight_.load(std::memory_order_acquire); }
 
  private:
   friend class GrpcCall;
   GrpcCall* TakeCall(Method method);
 
+  Lane& lane_;
   Service& service_;
-  grpc::ServerCompletionQueue& queue_;
   const serving::ModelRepository& repository_;
   serving::CatalogReader catalog_;
   const std::function<bool()>& accepting_;
   const std::string version_;
   const Duration request_timeout_;
   std::atomic<size_t> in_flight_{0};
-  bool stopping_ = false;
   std::vector<std::unique_ptr<GrpcCall>> calls_;
   std::vector<GrpcCall*> free_[kMethodCount];
 };

@@ -1,8 +1,7 @@
 #include "server/grpc/grpc_server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <absl/synchronization/mutex.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include <thread>
 #include <vector>
@@ -13,8 +12,6 @@
 
 namespace triune::server::grpc_api {
 namespace {
-
-constexpr const char* kServiceName = "inference.GRPCInferenceService";
 
 std::string Endpoint(const std::string& address, int port) {
   bool is_v6 = address.find(':') != std::string::npos;
@@ -29,17 +26,13 @@ class GrpcServer::Impl {
       : options_(std::move(options)), repository_(repository), accepting_(std::move(accepting)) {}
 
   Status Start() {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    // Debian builds Abseil with its search for deadlocks on, which gRPC would pay for at every lock.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     grpc::ServerBuilder builder;
     builder.AddListeningPort(Endpoint(options_.address, options_.port), grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<size_t>(options_.message_bytes, INT32_MAX)));
     builder.SetMaxSendMessageSize(-1);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    // Of the synchronous part, which serves reflection alone.
-    builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
-    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
     builder.RegisterService(&service_);
     for (int i = 0; i < options_.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
@@ -57,10 +50,7 @@ class GrpcServer::Impl {
   }
 
   void SetServing(bool serving) {
-    grpc::HealthCheckServiceInterface* health = server_ == nullptr ? nullptr : server_->GetHealthCheckService();
-    if (health == nullptr) return;
-    health->SetServingStatus(serving);
-    health->SetServingStatus(kServiceName, serving);
+    (void)serving;
   }
 
   size_t InFlight() const {

@@ -16,7 +16,7 @@ Status HttpServer::Start() {
   for (int i = 0; i < options_.threads; ++i) {
     auto worker = std::make_unique<Worker>(*shared_);
     // The first may be given any free port; the others share it.
-    TRIUNE_ASSIGN_OR_RETURN(port_, worker->Listen(options_.address, port_));
+    TRIUNE_ASSIGN_OR_RETURN(port_, worker->Listen(options_.address, port_, i == 0));
     workers_.push_back(std::move(worker));
   }
   for (auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.Run(); });

@@ -41,7 +41,7 @@ Worker::~Worker() {
   if (listener_ >= 0) close(listener_);
 }
 
-Result<int> Worker::Listen(const std::string& address, int port) {
+Result<int> Worker::Listen(const std::string& address, int port, bool claim_port) {
   TRIUNE_RETURN_IF_ERROR(loop_.Open());
   scratch_ = Buffer::Allocate(shared_.limits.header_bytes + (64U << 10U));
   SocketAddress where{};
@@ -60,9 +60,17 @@ Result<int> Worker::Listen(const std::string& address, int port) {
   auto failed = [&](std::string_view what) {
     return Unavailable(StrCat("cannot listen on ", address, " port ", port, ": ", what, ": ", std::strerror(errno)));
   };
+  int on = 1;
+  if (claim_port) {
+    // SO_REUSEPORT would let another server of the same user share the port unnoticed; a plain socket can't.
+    int claim = socket(where.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(claim, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    bool is_free = bind(claim, &where.any, size) == 0;
+    if (claim >= 0) close(claim);
+    if (!is_free) return failed("bind");
+  }
   listener_ = socket(where.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (listener_ < 0) return failed("socket");
-  int on = 1;
   setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   setsockopt(listener_, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
   if (bind(listener_, &where.any, size) != 0) return failed("bind");

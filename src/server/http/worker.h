@@ -35,8 +35,9 @@ class Worker final : public EventLoop::Handler {
   explicit Worker(Shared& shared) : shared_(shared) {}
   ~Worker() override;
 
-  /// Listens on address:port with SO_REUSEPORT; port 0 takes a free one. Returns the port.
-  Result<int> Listen(const std::string& address, int port);
+  /// Listens on address:port with SO_REUSEPORT; port 0 takes a free one. Returns the port. `claim_port`: fails when
+  /// anybody listens there already.
+  Result<int> Listen(const std::string& address, int port, bool claim_port);
   void Run();
   /// Any thread, once: idle connections are closed, others after their response.
   void BeginDrain();

@@ -27,6 +27,11 @@ std::string Which(const Tensor& tensor, size_t index) {
   return tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input '", tensor.name, "'");
 }
 
+/// The text is made only when there is something to say: it may take memory.
+Status InContext(Status status, const Tensor& tensor, size_t index) {
+  return status.ok() ? std::move(status) : status.WithContext(Which(tensor, index));
+}
+
 class Decoder {
  public:
   Decoder(const RequestBody& body, model::InferenceRequest& request) : body_(body), request_(request) {}
@@ -135,7 +140,9 @@ class Decoder {
       case ondemand::json_type::string: {
         std::string_view text;
         error = value.get_string().get(text);
-        parameter.value = std::string(text);
+        // The string that a former request left here keeps its memory.
+        std::string* kept = std::get_if<std::string>(&parameter.value);
+        (kept != nullptr ? *kept : parameter.value.emplace<std::string>()).assign(text);
         break;
       }
       case ondemand::json_type::number: {
@@ -189,7 +196,7 @@ class Decoder {
     if (!fields.has_shape) return InvalidArgument(StrCat(Which(tensor, index), ": field 'shape' is missing"));
     if (fields.binary_size) {
       if (fields.has_data) return InvalidArgument(StrCat(Which(tensor, index), " has both 'data' and 'binary_data_size'"));
-      return TakeBinary(tensor, *fields.binary_size).WithContext(Which(tensor, index));
+      return InContext(TakeBinary(tensor, *fields.binary_size), tensor, index);
     }
     if (!fields.has_data) return InvalidArgument(StrCat(Which(tensor, index), ": field 'data' is missing"));
     if (fields.data_read) return {};
@@ -200,7 +207,7 @@ class Decoder {
     if (auto error = document.get_value().get(value)) {
       return InvalidArgument(StrCat(Which(tensor, index), ": field 'data' is not an array: ", simdjson::error_message(error)));
     }
-    return ReadData(value, tensor).WithContext(Which(tensor, index));
+    return InContext(ReadData(value, tensor), tensor, index);
   }
 
   Status ReadInputField(std::string_view key, ondemand::value& value, Tensor& tensor, InputFields& fields, size_t index) {
@@ -216,19 +223,21 @@ class Decoder {
       if (value.get_string().get(text) != simdjson::SUCCESS) {
         return InvalidArgument(StrCat(Which(tensor, index), ": field 'datatype' is not a string"));
       }
+      if (fields.has_dtype) return InvalidArgument(StrCat(Which(tensor, index), ": field 'datatype' is given twice"));
       auto dtype = ParseDType(text);
       if (!dtype) return InvalidArgument(StrCat(Which(tensor, index), ": unknown datatype: got '", text.substr(0, 40), "'"));
       tensor.dtype = *dtype;
       fields.has_dtype = true;
     } else if (key == "shape") {
-      TRIUNE_RETURN_IF_ERROR(ReadShape(value, tensor.shape).WithContext(Which(tensor, index)));
+      if (fields.has_shape) return InvalidArgument(StrCat(Which(tensor, index), ": field 'shape' is given twice"));
+      TRIUNE_RETURN_IF_ERROR(InContext(ReadShape(value, tensor.shape), tensor, index));
       fields.has_shape = true;
     } else if (key == "data") {
       if (fields.has_data) return InvalidArgument(StrCat(Which(tensor, index), ": field 'data' is given twice"));
       fields.has_data = true;
       if (fields.has_shape && fields.has_dtype) {
         fields.data_read = true;
-        return ReadData(value, tensor).WithContext(Which(tensor, index));
+        return InContext(ReadData(value, tensor), tensor, index);
       }
       ondemand::array array;
       if (value.get_array().get(array) != simdjson::SUCCESS) {
@@ -236,17 +245,17 @@ class Decoder {
       }
       if (auto error = array.raw_json().get(fields.unread_data)) return JsonError(error);
     } else if (key == "parameters") {
-      return ReadParameters(value, "parameters", [&](std::string_view name, ondemand::value& entry) -> Status {
-               if (name == "shared_memory_region") return Unimplemented("shared memory regions are not supported");
-               if (name != "binary_data_size") return {};
-               uint64_t size;
-               if (entry.get_uint64().get(size) != simdjson::SUCCESS) {
-                 return InvalidArgument("parameter 'binary_data_size' is not a non-negative integer");
-               }
-               fields.binary_size = size;
-               return {};
-             })
-          .WithContext(Which(tensor, index));
+      auto read = [&](std::string_view name, ondemand::value& entry) -> Status {
+        if (name == "shared_memory_region") return Unimplemented("shared memory regions are not supported");
+        if (name != "binary_data_size") return {};
+        uint64_t size;
+        if (entry.get_uint64().get(size) != simdjson::SUCCESS) {
+          return InvalidArgument("parameter 'binary_data_size' is not a non-negative integer");
+        }
+        fields.binary_size = size;
+        return {};
+      };
+      return InContext(ReadParameters(value, "parameters", read), tensor, index);
     }
     return {};
   }
@@ -272,7 +281,7 @@ class Decoder {
     }
     int64_t want = *tensor.shape.ElementCount();
     // Every element takes two characters of text, so a larger shape can't be meant seriously, nor is it given memory.
-    auto most = static_cast<int64_t>(body_.bytes.size());
+    auto most = static_cast<int64_t>(body_.bytes.size() / 2);
     if (want > most) {
       return InvalidArgument(StrCat("element count differs from shape ", tensor.shape.ToString(), ": want ", want,
                                     ", more than the body can hold"));
@@ -351,7 +360,7 @@ class Decoder {
               if (name != "binary_data") return {};
               output.binary_given = true;
               return ReadFlag(entry, name, &output.binary);
-            }).WithContext(StrCat("outputs[", index, "]")));
+            }));
       }
     }
     if (!has_name) return InvalidArgument(StrCat("outputs[", index, "]: field 'name' is missing"));

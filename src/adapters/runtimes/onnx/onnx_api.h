@@ -98,8 +98,9 @@ struct OrtApi {
   Slot<2, const char* (*)(const OrtStatus*)> GetErrorMessage;
   Slot<4, StatusPtr (*)(LogFunction, void*, LogSeverity, const char* log_id, OrtEnv**)> CreateEnvWithCustomLogger;
   Slot<7, StatusPtr (*)(const OrtEnv*, const char* path, const OrtSessionOptions*, OrtSession**)> CreateSession;
-  Slot<9, StatusPtr (*)(OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const* inputs,
-                        size_t input_count, const char* const* output_names, size_t output_count, OrtValue** outputs)>
+  Slot<9,
+       StatusPtr (*)(OrtSession*, const OrtRunOptions*, const char* const* input_names, const OrtValue* const* inputs,
+                     size_t input_count, const char* const* output_names, size_t output_count, OrtValue** outputs)>
       Run;
   Slot<10, StatusPtr (*)(OrtSessionOptions**)> CreateSessionOptions;
   Slot<13, StatusPtr (*)(OrtSessionOptions*, ExecutionMode)> SetSessionExecutionMode;

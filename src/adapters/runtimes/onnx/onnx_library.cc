@@ -56,8 +56,8 @@ StatusCode CodeOf(ErrorCode code) {
 void Log(void* param, LogSeverity severity, const char* category, const char* log_id, const char* code_location,
          const char* message) {
   static_cast<void>(code_location);
-  int level = severity == LogSeverity::kVerbose ? 0
-              : severity == LogSeverity::kInfo  ? 1
+  int level = severity == LogSeverity::kVerbose   ? 0
+              : severity == LogSeverity::kInfo    ? 1
               : severity == LogSeverity::kWarning ? 2
                                                   : 3;
   // A logger has nobody to report its own failure to.

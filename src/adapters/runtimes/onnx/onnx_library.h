@@ -19,7 +19,8 @@ struct Releaser {
 using EnvPtr = std::unique_ptr<OrtEnv, Releaser<OrtEnv, &OrtApi::ReleaseEnv>>;
 using MemoryInfoPtr = std::unique_ptr<OrtMemoryInfo, Releaser<OrtMemoryInfo, &OrtApi::ReleaseMemoryInfo>>;
 using SessionPtr = std::unique_ptr<OrtSession, Releaser<OrtSession, &OrtApi::ReleaseSession>>;
-using SessionOptionsPtr = std::unique_ptr<OrtSessionOptions, Releaser<OrtSessionOptions, &OrtApi::ReleaseSessionOptions>>;
+using SessionOptionsPtr =
+    std::unique_ptr<OrtSessionOptions, Releaser<OrtSessionOptions, &OrtApi::ReleaseSessionOptions>>;
 using TypeInfoPtr = std::unique_ptr<OrtTypeInfo, Releaser<OrtTypeInfo, &OrtApi::ReleaseTypeInfo>>;
 using ShapeInfoPtr = std::unique_ptr<OrtTensorTypeAndShapeInfo,
                                      Releaser<OrtTensorTypeAndShapeInfo, &OrtApi::ReleaseTensorTypeAndShapeInfo>>;
@@ -46,7 +47,8 @@ struct OnnxLibrary {
 
   /// OK for null; otherwise the error, which it releases.
   Status Check(StatusPtr status) const {
-    if (status == nullptr) [[likely]] return {};
+    if (status == nullptr) [[likely]]
+      return {};
     return TakeError(status);
   }
 

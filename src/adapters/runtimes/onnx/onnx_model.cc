@@ -101,8 +101,7 @@ Result<std::unique_ptr<OnnxModel>> OnnxModel::Load(const OnnxLibrary& library, c
   TRIUNE_ASSIGN_OR_RETURN(SessionOptionsPtr options, MakeSessionOptions(library, config));
   std::unique_ptr<OnnxModel> model(new OnnxModel(library));
   OrtSession* session = nullptr;
-  Status created =
-      library.Check(library.api.CreateSession(library.env.get(), config.path, options.get(), &session));
+  Status created = library.Check(library.api.CreateSession(library.env.get(), config.path, options.get(), &session));
   if (!created.ok()) {
     // Most of what is wrong with a file comes as a plain failure.
     bool of_the_file = created.code() == StatusCode::kInternal;
@@ -144,8 +143,8 @@ Status OnnxModel::InferUnbound(const CallShape& call, triune_response* response,
     arrays->outputs.push_back(nullptr);
   }
   TRIUNE_RETURN_IF_ERROR(library_.Check(library_.api.Run(
-      session_.get(), library_.run_options.get(), arrays->input_names.data(), arrays->inputs.data(), arrays->inputs.size(),
-      arrays->output_names.data(), arrays->output_names.size(), arrays->outputs.data())));
+      session_.get(), library_.run_options.get(), arrays->input_names.data(), arrays->inputs.data(),
+      arrays->inputs.size(), arrays->output_names.data(), arrays->output_names.size(), arrays->outputs.data())));
   if (bind_next) {
     TRIUNE_ASSIGN_OR_RETURN(std::unique_ptr<BoundCall> bound,
                             BoundCall::Make(library_, session_.get(), signature_, call, arrays->outputs));

@@ -53,8 +53,8 @@ Result<SessionOptionsPtr> MakeSessionOptions(const OnnxLibrary& library, const t
   TRIUNE_RETURN_IF_ERROR(library.Check(api.SetInterOpNumThreads(raw, options.inter_op_threads)));
   TRIUNE_RETURN_IF_ERROR(
       library.Check(api.SetSessionExecutionMode(raw, static_cast<ExecutionMode>(options.execution_mode))));
-  TRIUNE_RETURN_IF_ERROR(library.Check(
-      api.SetSessionGraphOptimizationLevel(raw, kLevels[static_cast<size_t>(options.optimization)])));
+  TRIUNE_RETURN_IF_ERROR(
+      library.Check(api.SetSessionGraphOptimizationLevel(raw, kLevels[static_cast<size_t>(options.optimization)])));
   TRIUNE_RETURN_IF_ERROR(library.Check(options.arena ? api.EnableCpuMemArena(raw) : api.DisableCpuMemArena(raw)));
   TRIUNE_RETURN_IF_ERROR(library.Check(options.pattern ? api.EnableMemPattern(raw) : api.DisableMemPattern(raw)));
   const char* spinning = options.spinning ? "1" : "0";

@@ -85,9 +85,9 @@ Status OnnxSignature::ReadInputs(const OnnxLibrary& library, const OrtSession* s
     triune_tensor_spec spec{};
     spec.name = Keep(library, name);
     spec.optional = is_optional ? 1 : 0;
-    TRIUNE_RETURN_IF_ERROR(library.Check(is_optional
-                                             ? api.SessionGetOverridableInitializerTypeInfo(session, i - required, &type)
-                                             : api.SessionGetInputTypeInfo(session, i, &type)));
+    TRIUNE_RETURN_IF_ERROR(
+        library.Check(is_optional ? api.SessionGetOverridableInitializerTypeInfo(session, i - required, &type)
+                                  : api.SessionGetInputTypeInfo(session, i, &type)));
     TypeInfoPtr owned = library.Own<TypeInfoPtr>(type);
     TRIUNE_ASSIGN_OR_RETURN(ValueKind kind, KindOf(library, type));
     if (kind != ValueKind::kTensor) {
@@ -126,8 +126,9 @@ Status OnnxSignature::ReadOutputs(const OnnxLibrary& library, const OrtSession* 
     return Unimplemented(StrCat("no output of the model is a tensor: got ", left_out, kZipMapRemedy));
   }
   if (!left_out.empty()) {
-    library.host->log(2, StrCat("model ", model_name, ": outputs that are no tensors are left out: ", left_out,
-                                kZipMapRemedy).c_str());
+    library.host->log(
+        2,
+        StrCat("model ", model_name, ": outputs that are no tensors are left out: ", left_out, kZipMapRemedy).c_str());
   }
   return {};
 }

@@ -9,8 +9,8 @@ namespace triune::onnx {
 Result<ValuePtr> MakeStringTensor(const OnnxLibrary& library, const triune_tensor& input) {
   const OrtApi& api = library.api;
   OrtValue* raw = nullptr;
-  TRIUNE_RETURN_IF_ERROR(library.Check(
-      api.CreateTensorAsOrtValue(library.allocator, input.dims, input.rank, ElementType::kString, &raw)));
+  TRIUNE_RETURN_IF_ERROR(
+      library.Check(api.CreateTensorAsOrtValue(library.allocator, input.dims, input.rank, ElementType::kString, &raw)));
   ValuePtr value = library.Own<ValuePtr>(raw);
   const char* next = static_cast<const char*>(input.data);
   const char* end = next + input.size;

@@ -34,8 +34,10 @@ Result<std::string> ReadModelFile(const std::string& path) {
     content.erase(0, start);
     return content;
   }
-  return InvalidArgument(StrCat(path, " is neither JSON nor UBJSON; a model in XGBoost's old binary format can't be "
-                                "loaded any more, ", kConversion));
+  return InvalidArgument(StrCat(path,
+                                " is neither JSON nor UBJSON; a model in XGBoost's old binary format can't be "
+                                "loaded any more, ",
+                                kConversion));
 }
 
 bool LooksLikeModel(const std::string& path) {

@@ -47,7 +47,8 @@ Result<std::unique_ptr<XgboostLibrary>> XgboostLibrary::Open(void* handle, const
   api.XGBoostVersion(&major, &minor, &patch);
   library->version = StrCat(major, ".", minor, ".", patch);
   if (major < kOldestMajor) {
-    return FailedPrecondition(StrCat("XGBoost is too old: got ", library->version, ", want ", kOldestMajor, ".0 or newer"));
+    return FailedPrecondition(
+        StrCat("XGBoost is too old: got ", library->version, ", want ", kOldestMajor, ".0 or newer"));
   }
   Find(handle, "XGBGetLastError", &api.XGBGetLastError, &missing);
   Find(handle, "XGBRegisterLogCallback", &api.XGBRegisterLogCallback, &missing);

@@ -25,8 +25,8 @@ struct XgboostApi {
   int (*XGBoosterGetNumFeature)(BoosterHandle, uint64_t* out) = nullptr;
   /// The JSON belongs to the booster.
   int (*XGBoosterSaveJsonConfig)(BoosterHandle, uint64_t* size, const char** json) = nullptr;
-  /// `values`: JSON of an array interface; `config`: JSON; `proxy`: of XGProxyDMatrixCreate, or null. The result belongs
-  /// to the booster and the calling thread, until that thread's next call.
+  /// `values`: JSON of an array interface; `config`: JSON; `proxy`: of XGProxyDMatrixCreate, or null. The result
+  /// belongs to the booster and the calling thread, until that thread's next call.
   int (*XGBoosterPredictFromDense)(BoosterHandle, const char* values, const char* config, DMatrixHandle proxy,
                                    const uint64_t** shape, uint64_t* rank, const float** result) = nullptr;
   int (*XGBoosterPredictFromDMatrix)(BoosterHandle, DMatrixHandle, const char* config, const uint64_t** shape,
@@ -47,7 +47,8 @@ struct XgboostLibrary {
 
   /// The error of the last call on this thread, when it returned other than 0.
   Status Check(int result, StatusCode code = StatusCode::kInternal) const {
-    if (result == 0) [[likely]] return {};
+    if (result == 0) [[likely]]
+      return {};
     return Status(code, ErrorText(api.XGBGetLastError()));
   }
 

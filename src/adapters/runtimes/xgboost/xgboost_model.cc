@@ -18,7 +18,7 @@ constexpr int kMostRounds = 1 << 30;
 
 /// Of the array interface (numpy's protocol), by triune_dtype. Null: XGBoost does not take it. Booleans travel as
 /// bytes, as in XGBoost's Python package.
-constexpr std::array<const char*, 14> kTypeStrings = {"|u1", "|u1", "<u2", "<u4", "<u8",   "|i1",   "<i2",
+constexpr std::array<const char*, 14> kTypeStrings = {"|u1", "|u1", "<u2",   "<u4", "<u8", "|i1",   "<i2",
                                                       "<i4", "<i8", nullptr, "<f4", "<f8", nullptr, nullptr};
 
 uint32_t AcceptedDtypes() {
@@ -54,7 +54,8 @@ class Proxy {
   }
   Result<DMatrixHandle> Get(const XgboostLibrary& library) {
     // Another library of the process (a test, an upgrade) cannot use it.
-    if (handle_ != nullptr && free_ == library.api.XGDMatrixFree) [[likely]] return handle_;
+    if (handle_ != nullptr && free_ == library.api.XGDMatrixFree) [[likely]]
+      return handle_;
     if (handle_ != nullptr) free_(handle_);
     handle_ = nullptr;
     TRIUNE_RETURN_IF_ERROR(library.Check(library.api.XGProxyDMatrixCreate(&handle_)));
@@ -124,8 +125,7 @@ Status XgboostModel::WarmUp() {
   TRIUNE_RETURN_IF_ERROR(FindOutWhetherInPlace());
   std::lock_guard lock(mutex_);
   Prediction prediction;
-  Status status =
-      in_place_ ? Predict(input, &prediction) : PredictCopied(DescribeArray(input).data(), &prediction);
+  Status status = in_place_ ? Predict(input, &prediction) : PredictCopied(DescribeArray(input).data(), &prediction);
   // A model that cannot predict at all is at fault, or its parameters are.
   if (!status.ok()) return InvalidArgument(std::string(status.message()));
   output_dims_.assign(prediction.dims.begin(), prediction.dims.begin() + prediction.rank);
@@ -154,8 +154,7 @@ void XgboostModel::FillSignature() {
   output_.dtype = TRIUNE_FP32;
   output_.rank = static_cast<uint32_t>(output_dims_.size());
   output_.dims = output_dims_.data();
-  signature_ = {
-      .inputs = &input_, .input_count = 1, .outputs = &output_, .output_count = 1, .platform = "xgboost"};
+  signature_ = {.inputs = &input_, .input_count = 1, .outputs = &output_, .output_count = 1, .platform = "xgboost"};
 }
 
 Status XgboostModel::ReadPrediction(const uint64_t* shape, uint64_t rank, const float* data, Prediction* prediction) {
@@ -183,13 +182,13 @@ Status XgboostModel::Predict(const triune_tensor& input, Prediction* prediction)
 Status XgboostModel::PredictCopied(const char* values, Prediction* prediction) {
   const XgboostApi& api = library_.api;
   DMatrixHandle matrix = nullptr;
-  TRIUNE_RETURN_IF_ERROR(library_.Check(
-      api.XGDMatrixCreateFromDense(values, R"({"missing":NaN,"nthread":1})", &matrix), StatusCode::kInvalidArgument));
+  TRIUNE_RETURN_IF_ERROR(library_.Check(api.XGDMatrixCreateFromDense(values, R"({"missing":NaN,"nthread":1})", &matrix),
+                                        StatusCode::kInvalidArgument));
   const uint64_t* shape = nullptr;
   uint64_t rank = 0;
   const float* data = nullptr;
-  Status status = library_.Check(
-      api.XGBoosterPredictFromDMatrix(booster_, matrix, predict_config_.c_str(), &shape, &rank, &data));
+  Status status =
+      library_.Check(api.XGBoosterPredictFromDMatrix(booster_, matrix, predict_config_.c_str(), &shape, &rank, &data));
   if (status.ok()) status = ReadPrediction(shape, rank, data, prediction);
   api.XGDMatrixFree(matrix);
   return status;
@@ -214,8 +213,7 @@ Status XgboostModel::Infer(const triune_tensor& input, triune_response* response
 
 Status XgboostModel::Deliver(const Prediction& prediction, triune_response* response) const {
   size_t size = prediction.count * sizeof(float);
-  void* out =
-      library_.host->output_allocate(response, 0, TRIUNE_FP32, prediction.rank, prediction.dims.data(), size);
+  void* out = library_.host->output_allocate(response, 0, TRIUNE_FP32, prediction.rank, prediction.dims.data(), size);
   if (out == nullptr) return ResourceExhausted(StrCat("no memory for an output of ", size, " bytes"));
   if (size > 0) std::memcpy(out, prediction.data, size);
   return {};
