@@ -36,4 +36,11 @@ std::string StrCat(const Pieces&... pieces) {
   return result;
 }
 
+/// `text` in single quotes, for messages; cut when it is longer than a message should be.
+inline std::string Quoted(std::string_view text) {
+  constexpr size_t kMost = 100;
+  if (text.size() <= kMost) return StrCat("'", text, "'");
+  return StrCat("'", text.substr(0, kMost), "...' (", text.size(), " bytes)");
+}
+
 }  // namespace triune

@@ -20,6 +20,7 @@
 #include "cli/serve_models.h"
 #include "cli/serve_options.h"
 #include "model/runtime_registry.h"
+#include "platform/model_deployment.h"
 #include "server/model_server.h"
 #include "telemetry/log.h"
 
@@ -108,9 +109,6 @@ Status Serve(const ServeOptions& options) {
   search.paths.insert(search.paths.begin(), options.runtime_path.begin(), options.runtime_path.end());
   model::RuntimeRegistry runtimes(std::move(search));
   TRIUNE_ASSIGN_OR_RETURN(std::vector<serving::ModelConfig> models, ModelsToServe(options, runtimes));
-  if (models.empty()) {
-    return InvalidArgument("nothing to serve: give NAME=MODEL, a manifest, or a folder (see triune serve --help)");
-  }
   auto repository = std::make_unique<serving::ModelRepository>(runtimes);
   TRIUNE_RETURN_IF_ERROR(repository->Add(std::move(models)));
   auto server = std::make_unique<server::ModelServer>(ServerOptions(options), *repository);
@@ -185,10 +183,10 @@ void AddOptions(CLI::App& command, ServeOptions& options) {
 
 /// Flags of KServe's Python servers that have no meaning here; accepted so that its manifests run unchanged.
 void AddIgnoredOptions(CLI::App& command) {
-  for (const char* name : {"--workers", "--max-threads", "--max-asyncio-workers", "--enable-docs-url",
-                           "--enable-latency-logging", "--log-config-file", "--access-log-format",
-                           "--grpc-max-send-message-length"}) {
-    command.add_option(std::string(name), "Accepted for KServe's sake; has no effect")->expected(0, 1)->group("");
+  for (std::string_view flag : platform::MeaninglessKServeFlags()) {
+    std::string name = StrCat("--", flag);
+    std::ranges::replace(name, '_', '-');
+    command.add_option(name, "Accepted for KServe's sake; has no effect")->expected(0, 1)->group("");
   }
 }
 
@@ -200,7 +198,12 @@ void AddServeCommand(CLI::App& app, int& exit_status, std::string version) {
   options->version = std::move(version);
   AddOptions(*command, *options);
   AddIgnoredOptions(*command);
-  command->callback([options, &exit_status] { exit_status = ReportStatus(Serve(*options)); });
+  command->callback([options, &exit_status] {
+    if (!NamesModels(*options)) {
+      throw CLI::RequiredError("nothing to serve: NAME=MODEL, a manifest or a folder");
+    }
+    exit_status = ReportStatus(Serve(*options));
+  });
 }
 
 }  // namespace triune::cli

@@ -69,8 +69,8 @@ class ModelCollector {
   bool IsModel(const std::string& argument) {
     std::error_code error;
     if (fs::is_directory(argument, error)) {
-      for (const auto& entry : fs::directory_iterator(argument, error)) {
-        if (HasExtension(entry.path(), {".yaml", ".yml"})) return false;
+      for (fs::directory_iterator it(argument, error), end; !error && it != end; it.increment(error)) {
+        if (HasExtension(it->path(), {".yaml", ".yml"})) return false;
       }
       return runtimes_.Detect(argument, "").ok();
     }
@@ -79,8 +79,11 @@ class ModelCollector {
   }
 
   static std::string NameOf(const std::string& path) {
-    fs::path full = fs::absolute(path).lexically_normal();
+    std::error_code error;
+    fs::path full = fs::absolute(path, error).lexically_normal();
+    if (error) full = path;
     if (!full.has_filename()) full = full.parent_path();
+    if (fs::is_directory(full, error)) return full.filename().string();  // "v1.2" has no extension
     // model.onnx says nothing; its folder may.
     bool generic = full.stem() == "model" && full.has_parent_path() && full.parent_path().has_filename();
     return generic ? full.parent_path().filename().string() : full.stem().string();
@@ -92,6 +95,7 @@ class ModelCollector {
     bool in_container = options_.models.empty() && options_.model_dir.empty() && fs::is_directory(kMountedModels, error);
     if (options_.model_dir.empty() && !in_container) {
       if (options_.model_name.empty()) return {};
+      if (!options_.models.empty()) return InvalidArgument("--model-name is given without --model-dir");
       return InvalidArgument(StrCat("--model-name is given without --model-dir, and there is no ", kMountedModels));
     }
     std::string folder = options_.model_dir.empty() ? kMountedModels : options_.model_dir;
@@ -155,6 +159,12 @@ class ModelCollector {
 };
 
 }  // namespace
+
+bool NamesModels(const ServeOptions& options) {
+  std::error_code error;
+  return !options.models.empty() || !options.model_dir.empty() || !options.model_name.empty() ||
+         fs::is_directory(kMountedModels, error);
+}
 
 Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeCatalog& runtimes) {
   return ModelCollector(options, runtimes).Collect();

@@ -7,8 +7,6 @@
 namespace triune::model {
 namespace {
 
-std::string Quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
-
 std::string NamesOf(const std::vector<TensorSpec>& specs) {
   std::string names;
   for (const TensorSpec& spec : specs) {
@@ -37,7 +35,8 @@ Status CheckInput(const TensorSpec& spec, const Tensor& tensor) {
     return InvalidArgument("input " + Quoted(tensor.name) + ": shape differs from the model's: got " +
                            tensor.shape.ToString() + ", want " + spec.shape.ToString());
   }
-  return CheckData(tensor).WithContext("input " + Quoted(tensor.name));
+  Status data = CheckData(tensor);
+  return data.ok() ? std::move(data) : data.WithContext("input " + Quoted(tensor.name));
 }
 
 }  // namespace

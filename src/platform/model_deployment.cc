@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include "base/strings.h"
@@ -10,10 +12,29 @@
 namespace triune::platform {
 namespace {
 
+constexpr std::array<std::string_view, 15> kMeaningless = {"workers",
+                                                           "max_threads",
+                                                           "max_asyncio_workers",
+                                                           "enable_docs_url",
+                                                           "enable_latency_logging",
+                                                           "configure_logging",
+                                                           "log_config_file",
+                                                           "access_log_format",
+                                                           "grpc_max_send_message_length",
+                                                           "predictor_host",
+                                                           "predictor_protocol",
+                                                           "predictor_use_ssl",
+                                                           "predictor_request_timeout_seconds",
+                                                           "predictor_request_retries",
+                                                           "enable_predictor_health_check"};
+
 /// Flags of KServe's runtime containers that concern the container, of which there is none here.
-constexpr std::array<std::string_view, 12> kContainerFlags = {
-    "http_port", "grpc_port", "model_dir", "workers", "max_threads", "max_asyncio_workers", "enable_grpc",
-    "enable_docs_url", "enable_latency_logging", "log_config_file", "access_log_format", "predictor_host"};
+constexpr std::array<std::string_view, 4> kContainerFlags = {"http_port", "grpc_port", "model_dir", "enable_grpc"};
+
+bool HasNoEffect(std::string_view flag) {
+  return std::ranges::find(kMeaningless, flag) != kMeaningless.end() ||
+         std::ranges::find(kContainerFlags, flag) != kContainerFlags.end();
+}
 
 /// The parameter that the thread count of OpenMP programs becomes, by model format.
 std::string_view ThreadsParameter(std::string_view format) {
@@ -23,6 +44,12 @@ std::string_view ThreadsParameter(std::string_view format) {
 }
 
 int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+/// Of equal keys the last counts.
+void SetParameter(serving::ModelConfig& config, std::string_view key, std::string value) {
+  std::erase_if(config.parameters, [&](const auto& entry) { return entry.first == key; });
+  config.parameters.emplace_back(key, std::move(value));
+}
 
 Status ApplyParameters(const std::vector<std::string>& parameters, serving::ModelConfig& config) {
   for (const std::string& parameter : parameters) {
@@ -35,8 +62,8 @@ Status ApplyParameters(const std::vector<std::string>& parameters, serving::Mode
       if (key.substr(0, dot) != config.name) continue;
       key = key.substr(dot + 1);
     }
-    std::erase_if(config.parameters, [&](const auto& entry) { return entry.first == key; });
-    config.parameters.emplace_back(key, parameter.substr(equals + 1));
+    if (key.empty()) return InvalidArgument(StrCat("a parameter has no key: got '", parameter, "'"));
+    SetParameter(config, key, parameter.substr(equals + 1));
   }
   return {};
 }
@@ -55,7 +82,7 @@ void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
   for (const resource::EnvVar& variable : spec.env) {
     std::string_view threads = ThreadsParameter(spec.format.name);
     if (variable.name == "OMP_NUM_THREADS" && !threads.empty()) {
-      deployment.config.parameters.emplace_back(threads, variable.value);
+      SetParameter(deployment.config, threads, variable.value);
     } else {
       deployment.warnings.push_back(StrCat("env ", variable.name, " has no effect: the model runs inside the server's process"));
     }
@@ -67,11 +94,10 @@ Status ApplyArguments(const resource::ModelSpec& spec, Deployment& deployment) {
   for (auto& [key, value] : arguments) {
     if (key == "model_name") {
       deployment.config.name = value;
-    } else if (std::ranges::find(kContainerFlags, key) != kContainerFlags.end()) {
+    } else if (HasNoEffect(key)) {
       deployment.warnings.push_back(StrCat("argument --", key, " has no effect: there is one server for all models"));
     } else {
-      std::erase_if(deployment.config.parameters, [&](const auto& entry) { return entry.first == key; });
-      deployment.config.parameters.emplace_back(key, value);
+      SetParameter(deployment.config, key, std::move(value));
     }
   }
   return {};
@@ -109,6 +135,8 @@ Status TakeOwnParameters(serving::ModelConfig& config) {
 
 }  // namespace
 
+std::span<const std::string_view> MeaninglessKServeFlags() { return kMeaningless; }
+
 Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments) {
   std::vector<std::pair<std::string, std::string>> parsed;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -118,6 +146,7 @@ Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const st
     }
     size_t equals = argument.find('=');
     std::string key = argument.substr(2, equals == std::string::npos ? std::string::npos : equals - 2);
+    if (key.empty()) return InvalidArgument(StrCat("args: a key is missing: got '", argument, "'"));
     std::ranges::replace(key, '-', '_');
     if (equals != std::string::npos) {
       parsed.emplace_back(std::move(key), argument.substr(equals + 1));
@@ -142,11 +171,11 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
   if (auto cpu = spec.resources.limits.find("cpu"); cpu != spec.resources.limits.end()) {
     config.instances = static_cast<int>(std::clamp<int64_t>(cpu->second.Value(), 1, Cores()));
   }
-  if (config.max_concurrency > 0) config.instances = std::min(config.instances, config.max_concurrency);
   ApplyEnvironment(spec, deployment);
   TRIUNE_RETURN_IF_ERROR(ApplyArguments(spec, deployment));
   TRIUNE_RETURN_IF_ERROR(ApplyParameters(defaults.parameters, config));
   TRIUNE_RETURN_IF_ERROR(TakeOwnParameters(config));
+  if (config.max_concurrency > 0) config.instances = std::min(config.instances, config.max_concurrency);
   if (!spec.runtime_version.empty()) {
     deployment.warnings.push_back(StrCat("runtimeVersion ", spec.runtime_version,
                                          " has no effect: the version that is installed serves"));
@@ -156,7 +185,9 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
     return deployment;
   }
   storage::StorageOptions storage = defaults.storage;
-  storage.base_folder = std::filesystem::absolute(service.file).parent_path().string();
+  std::error_code error;  // without a working folder the path stays as it is
+  std::filesystem::path file = std::filesystem::absolute(service.file, error);
+  storage.base_folder = (error ? std::filesystem::path(service.file) : file).parent_path().string();
   Locate(spec.storage_uri, storage, config);
   return deployment;
 }

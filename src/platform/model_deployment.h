@@ -1,7 +1,9 @@
 // From what is wanted to what is served: an InferenceService as the configuration of a model of this process.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,12 +32,15 @@ struct Deployment {
 /// arguments that are malformed.
 Result<Deployment> Deploy(const resource::InferenceService& service, const DeploymentDefaults& defaults);
 
-/// The same for a model named on the command line: NAME=URI. `format` may be empty.
+/// The same for a model named on the command line: NAME=URI. Its format is found out from its files.
 Result<Deployment> Deploy(const std::string& name, const std::string& model_namespace, const std::string& uri,
                           const DeploymentDefaults& defaults);
 
 /// Container arguments as KServe's runtimes take them (--key=value, --key value, --flag) as key/value pairs, with '_' for
 /// '-' in keys and "true" for flags.
 Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments);
+
+/// Flags of KServe's Python servers that have no meaning in this one, with '_'.
+std::span<const std::string_view> MeaninglessKServeFlags();
 
 }  // namespace triune::platform

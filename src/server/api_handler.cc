@@ -28,13 +28,17 @@ bool AnswerMethod(http::Exchange& exchange, Resource resource) {
 
 }  // namespace
 
+std::unique_ptr<http::ExchangeState> ApiHandler::MakeState(http::Exchange& exchange) {
+  return std::make_unique<InferenceCall>(exchange, repository_);
+}
+
 void ApiHandler::Handle(http::Exchange& exchange) {
   std::string decoded;
   ApiTarget target = ParseTarget(exchange.request.path, decoded);
   // The prefix names the service; its one model has the same name.
   if (!target.service.empty() && !target.model.empty() && target.model != target.service) {
-    exchange.response.SetError(NotFound(StrCat("model with name '", target.model, "' does not exist in service '",
-                                               target.service, "'")));
+    exchange.response.SetError(NotFound(StrCat("model with name ", Quoted(target.model), " does not exist in service ",
+                                               Quoted(target.service))));
     return exchange.Reply();
   }
   if (target.resource == Resource::kUnknown) {
@@ -46,7 +50,6 @@ void ApiHandler::Handle(http::Exchange& exchange) {
     Answer(exchange, target);
     return exchange.Reply();
   }
-  if (exchange.state == nullptr) exchange.state = std::make_unique<InferenceCall>(exchange, repository_);
   static_cast<InferenceCall&>(*exchange.state)
       .Start(target.is_v1 ? serving::Protocol::kV1 : serving::Protocol::kV2, target.model, target.model_namespace,
              target.version);
@@ -66,7 +69,7 @@ void ApiHandler::Answer(http::Exchange& exchange, const ApiTarget& target) {
     case Resource::kModel:
     case Resource::kModelReady: return AnswerModel(exchange, target);
     case Resource::kExplain:
-      return response.SetError(Unimplemented(StrCat("model '", target.model, "' has no explainer")));
+      return response.SetError(Unimplemented(StrCat("model ", Quoted(target.model), " has no explainer")));
     case Resource::kRepository:
       return response.SetError(Unimplemented("models can't be loaded or unloaded over the API in this version"));
     case Resource::kUnknown:
@@ -109,7 +112,7 @@ void ApiHandler::AnswerModel(http::Exchange& exchange, const ApiTarget& target) 
   if (!found.ok()) return response.SetError(found.status());
   const serving::ServedModel& model = **found;
   if (!target.version.empty() && target.version != model.config().version) {
-    return response.SetError(NotFound(StrCat("model '", target.model, "' has no version '", target.version,
+    return response.SetError(NotFound(StrCat("model ", Quoted(target.model), " has no version '", target.version,
                                              "': it has version ", model.config().version)));
   }
   if (!model.ready()) return response.SetError(model.NotReady());

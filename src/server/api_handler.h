@@ -21,6 +21,7 @@ class ApiHandler final : public http::Handler {
              std::function<bool()> accepting)
       : repository_(repository), metrics_(metrics), version_(std::move(version)), accepting_(std::move(accepting)) {}
 
+  std::unique_ptr<http::ExchangeState> MakeState(http::Exchange& exchange) override;
   void Handle(http::Exchange& exchange) override;
 
  private:

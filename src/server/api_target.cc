@@ -82,7 +82,7 @@ ApiTarget ParseTarget(std::string_view path, std::string& decoded) {
   if (first == "serving") {
     target.model_namespace = NextSegment(rest);
     target.service = NextSegment(rest);
-    if (target.service.empty()) return target;
+    if (target.model_namespace.empty() || target.service.empty()) return target;
     first = NextSegment(rest);
   }
   target.is_v1 = first == "v1";

@@ -29,7 +29,6 @@ Result<std::optional<size_t>> JsonSize(const http::Request& request) {
 void InferenceCall::Start(serving::Protocol protocol, std::string_view name, std::string_view model_namespace,
                           std::string_view version) {
   protocol_ = protocol;
-  abandoned_.store(StatusCode::kOk, std::memory_order_relaxed);
   auto found = catalog_.Get().Find(name, model_namespace);
   if (!found.ok()) {
     exchange_.response.SetError(std::move(found).status());
@@ -42,7 +41,6 @@ void InferenceCall::Start(serving::Protocol protocol, std::string_view name, std
     exchange_.response.SetError(entered);
     return exchange_.Reply();
   }
-  context_.Clear();
   context_.received = exchange_.received;
   context_.request_id = exchange_.request_id;
   context_.traceparent = exchange_.traceparent;
@@ -88,6 +86,12 @@ Status InferenceCall::Encode() {
   http::Response& out = exchange_.response;
   if (protocol_ == serving::Protocol::kV1) return v1::EncodeResponse(response_, v1_format_, out.body);
   return v2::EncodeResponse(request_, response_, out);
+}
+
+void InferenceCall::Reset() {
+  // Not in Start, which may run on another thread, after the call was abandoned.
+  abandoned_.store(StatusCode::kOk, std::memory_order_relaxed);
+  context_.Clear();
 }
 
 void InferenceCall::Abandon(StatusCode why) {

@@ -22,6 +22,7 @@ class InferenceCall final : public http::ExchangeState, public model::ResponseSi
   /// Finds the model, decodes, checks and predicts; leads to one exchange.Reply().
   void Start(serving::Protocol protocol, std::string_view name, std::string_view model_namespace, std::string_view version);
 
+  void Reset() override;
   void Abandon(StatusCode why) override;
   model::InferenceResponse& response() override { return response_; }
   void Send() override {}

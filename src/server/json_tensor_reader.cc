@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "base/strings.h"
 #include "data/half.h"
@@ -75,7 +76,8 @@ bool ReadFloat(simdjson::ondemand::value& value, float* number) {
   *number = static_cast<float>(wide);
   constexpr uint64_t kBelowFloat = (uint64_t{1} << 29) - 1;
   constexpr uint64_t kHalfway = uint64_t{1} << 28;
-  if ((std::bit_cast<uint64_t>(wide) & kBelowFloat) == kHalfway || std::abs(wide) < 0x1p-125) [[unlikely]] {
+  bool is_tiny = std::abs(wide) < 0x1p-125 && wide != 0;  // there floats have fewer digits
+  if ((std::bit_cast<uint64_t>(wide) & kBelowFloat) == kHalfway || is_tiny) [[unlikely]] {
     float exact;
     if (std::from_chars(token.data(), token.data() + token.size(), exact).ec == std::errc()) *number = exact;
   }
@@ -90,7 +92,7 @@ Status JsonError(simdjson::error_code error) {
 
 void JsonTensorReader::Begin(DType dtype, size_t expected_elements) {
   dtype_ = dtype;
-  size_t element = dtype == DType::kBytes ? 16 : DTypeSize(dtype);
+  size_t element = dtype == DType::kBytes ? 8 : DTypeSize(dtype);
   data_ = Buffer::Allocate(expected_elements * element);
   size_ = elements_ = 0;
   rows_ = 0;
@@ -109,7 +111,7 @@ std::byte* JsonTensorReader::Room(size_t bytes) {
 }
 
 Buffer JsonTensorReader::Take() {
-  data_.Truncate(size_);
+  data_.Truncate(std::exchange(size_, 0));
   return std::move(data_);
 }
 

@@ -1,6 +1,7 @@
 #include "serving/model_repository.h"
 
 #include <algorithm>
+#include <exception>
 #include <set>
 #include <tuple>
 
@@ -31,12 +32,12 @@ Result<std::shared_ptr<ServedModel>> Catalog::Find(std::string_view name, std::s
     if ((*it)->config().model_namespace == (model_namespace.empty() ? "default" : model_namespace)) return *it;
   }
   if (first == last || !model_namespace.empty()) {
-    return NotFound(StrCat("model with name '", name, "' does not exist",
-                           model_namespace.empty() ? "" : StrCat(" in namespace '", model_namespace, "'")));
+    return NotFound(StrCat("model with name ", Quoted(name), " does not exist",
+                           model_namespace.empty() ? "" : StrCat(" in namespace ", Quoted(model_namespace))));
   }
   std::string namespaces;
   for (auto it = first; it != last; ++it) namespaces += StrCat(it == first ? "" : ", ", (*it)->config().model_namespace);
-  return InvalidArgument(StrCat("several namespaces have a model named '", name, "': ", namespaces,
+  return InvalidArgument(StrCat("several namespaces have a model named ", Quoted(name), ": ", namespaces,
                                 "; say which with /serving/NAMESPACE/NAME before the path"));
 }
 
@@ -68,7 +69,7 @@ Status ModelRepository::Add(std::vector<ModelConfig> configs) {
     catalog_ = std::make_shared<Catalog>(std::move(all));
     version_.fetch_add(1, std::memory_order_release);
     to_load_.insert(to_load_.end(), added.begin(), added.end());
-    for (size_t i = loaders_.size(); i < std::min(kLoaders, to_load_.size()); ++i) {
+    for (size_t i = loaders_.size(); i < std::min(kLoaders, to_load_.size() + loading_); ++i) {
       loaders_.emplace_back([this] { LoaderLoop(); });
     }
   }
@@ -106,7 +107,12 @@ void ModelRepository::Load(ServedModel& model) {
     model.SetLoaded(std::move(runtime), std::move(loaded));
     return {};
   };
-  Status status = load();
+  Status status;
+  try {
+    status = load();
+  } catch (const std::exception& error) {  // no memory for it, most likely; the other models go on
+    status = ResourceExhausted(StrCat("loading ended with an exception: ", error.what()));
+  }
   if (!status.ok()) {
     telemetry::LogError("model failed to load", {LogField("model", config.name),
                                                  LogField("namespace", config.model_namespace),

@@ -33,7 +33,8 @@ class Catalog {
   std::vector<std::shared_ptr<ServedModel>> models_;
 };
 
-/// Owns the models and loads them, several at a time, on threads of its own. Thread-safe.
+/// Owns the models and loads them, several at a time, on threads of its own. Thread-safe. The destructor waits for what
+/// is being loaded and leaves the rest.
 class ModelRepository {
  public:
   explicit ModelRepository(model::RuntimeCatalog& runtimes, const Clock& clock = Clock::System());

@@ -57,6 +57,7 @@ def serve(tmp_path):
 
     yield start
     for one in running:
+        print(one.log()[-8000:])  # shown by pytest when the test failed
         end(one)
 
 

@@ -10,9 +10,22 @@ configure() {
   if [ ! -e "build/$1/build.ninja" ]; then step "configure $1" cmake --preset "$1"; fi
 }
 
-# The unit test programs of a configured build, and the plug-ins that they open.
+# targets PRESET PATTERN: the names of the targets that match, of a configured build.
+targets() {
+  ninja -C "build/$1" -t targets all | sed -nE "s/^($2): phony\$/\1/p" | grep -v '^cmake_object_order_'
+}
+
+# The unit test programs, and the plug-ins that they open.
 unit_test_targets() {
-  ninja -C "build/$1" -t targets all | sed -nE 's/^([a-z0-9_]+_test|triune_runtime_[a-z0-9]+): phony$/\1/p'
+  targets "$1" '[a-z0-9_]+_test|triune_runtime_[a-z0-9]+'
+}
+
+# The program and its plug-ins, without the tests.
+build_program() {
+  local wanted
+  configure release
+  mapfile -t wanted < <(targets release 'triune|triune_runtime_[a-z0-9]+')
+  build release "${wanted[@]}"
 }
 
 bench() {
@@ -22,7 +35,7 @@ bench() {
     echo "no bench/$name/run" >&2
     return 2
   fi
-  build release
+  build_program
   "bench/$name/run" "$@"
 }
 
@@ -36,8 +49,9 @@ format() {
   cpp_files | xargs --no-run-if-empty clang-format-16 "${options[@]}"
 }
 
-# lint [FILES]: by default every source file of src/.
+# lint [FILES]: by default every source file of src/, and all Python.
 lint() {
+  step "lint python" .deps/venv/main/bin/ruff check .
   build release triune_proto
   local files=("$@")
   if [ ${#files[@]} -eq 0 ]; then mapfile -t files < <(cpp_files | grep '^src/.*\.cc$'); fi

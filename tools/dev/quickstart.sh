@@ -6,7 +6,7 @@ quickstart() {
     "") ;;
     *) echo "usage: ./dev quickstart [--once]" >&2; return 2 ;;
   esac
-  build release
+  build_program
   local python=.deps/venv/main/bin/python http grpc
   read -r http grpc < <("$python" examples/quickstart/free_ports.py 8080 8081)
   echo "\$ triune serve examples/quickstart --http-port $http --grpc-port $grpc"
@@ -15,7 +15,8 @@ quickstart() {
   local server=$! status=0
   # Ctrl-C reaches the whole foreground group; the server then drains and ends by itself, and we wait for it.
   trap 'kill -TERM $server 2>/dev/null || true' EXIT
-  trap ':' INT TERM
+  trap ':' INT
+  trap 'kill -TERM $server 2>/dev/null || true' TERM
   # Without this a server that could not start would leave the client waiting.
   until curl -s -o /dev/null "http://127.0.0.1:$http/v2/health/live"; do
     if ! kill -0 "$server" 2>/dev/null; then

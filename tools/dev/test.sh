@@ -7,7 +7,11 @@ concurrent='^unit\.(base|data|telemetry|model|serving|platform|server|runtimes?)
 
 # run_tests [CTEST ARGUMENTS]
 run_tests() {
-  build release
+  if ! build release; then
+    count 0 1
+    verdict
+    return
+  fi
   if [ $# -gt 0 ]; then
     ctest --test-dir build/release --output-on-failure --no-tests=error "$@"
     return

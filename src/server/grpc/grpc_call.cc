@@ -201,7 +201,7 @@ void GrpcCall::Serialize(const ResponseMessage& message) {
 Status GrpcCall::FindModel(const std::string& name, const std::string& version, std::shared_ptr<serving::ServedModel>* model) {
   TRIUNE_ASSIGN_OR_RETURN(*model, calls_.catalog_.Get().Find(name, ""));
   if (!version.empty() && version != (*model)->config().version) {
-    return NotFound(StrCat("model '", name, "' has no version '", version, "': it has version ", (*model)->config().version));
+    return NotFound(StrCat("model ", Quoted(name), " has no version ", Quoted(version), ": it has version ", (*model)->config().version));
   }
   return {};
 }

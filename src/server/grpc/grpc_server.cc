@@ -3,12 +3,16 @@
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
 #include "base/strings.h"
 #include "open_inference_grpc.grpc.pb.h"
 #include "server/grpc/grpc_call.h"
+#include "server/grpc/health_service.h"
+#include "server/grpc/lane.h"
+#include "server/grpc/reflection_service.h"
 
 namespace triune::server::grpc_api {
 namespace {
@@ -34,54 +38,92 @@ class GrpcServer::Impl {
     builder.SetMaxSendMessageSize(-1);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.RegisterService(&service_);
+    builder.RegisterService(&health_.async());
+    builder.RegisterService(&reflection_v1_);
+    builder.RegisterService(&reflection_v1alpha_);
     for (int i = 0; i < options_.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
       return Unavailable(StrCat("cannot listen on ", Endpoint(options_.address, options_.port),
                                 " for gRPC: the port is taken or the address is not this machine's"));
     }
-    for (auto& queue : queues_) {
-      auto lane = std::make_unique<CallLane>(service_, *queue, repository_, accepting_, options_.version, options_.request_timeout);
-      lane->Begin();
-      threads_.emplace_back([&lane = *lane] { lane.Run(); });
-      lanes_.push_back(std::move(lane));
-    }
+    for (auto& queue : queues_) workers_.push_back(std::make_unique<Worker>(*this, *queue));
+    for (auto& worker : workers_) worker->Start();
     return {};
   }
 
   void SetServing(bool serving) {
-    (void)serving;
+    health_.SetServing(serving);
+    for (auto& worker : workers_) worker->lane.Wake();
   }
 
   size_t InFlight() const {
     size_t sum = 0;
-    for (const auto& lane : lanes_) sum += lane->in_flight();
+    for (const auto& worker : workers_) sum += worker->inference.in_flight();
     return sum;
   }
 
   void Stop(Duration timeout) {
-    if (server_ == nullptr) return;
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
+    if (server_ == nullptr || stopped_.exchange(true)) return;
+    // Streams would stay open for ever: they are told and ended before the server waits for its calls.
+    health_.SetServing(false);
+    for (auto& worker : workers_) worker->lane.Stop();
+    server_->Shutdown(std::chrono::system_clock::now() +
+                      std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
     // A call that runs in a model still has its answer to put into the queue.
-    while (InFlight() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (auto& worker : workers_) worker->lane.WaitUntilDrained();
     for (auto& queue : queues_) queue->Shutdown();
-    threads_.clear();  // joins; each drains its queue first
-    lanes_.clear();
-    server_.reset();
+    for (auto& worker : workers_) worker->thread.join();
   }
 
   int port() const { return port_; }
 
  private:
+  /// A thread with its queue and the calls on it.
+  struct Worker {
+    Worker(Impl& server, grpc::ServerCompletionQueue& queue)
+        : lane(queue, [this] { Update(); }),
+          inference(lane, server.service_, server.repository_, server.accepting_, server.options_.version,
+                    server.options_.request_timeout),
+          health(lane, server.health_),
+          reflection_v1(lane, server.reflection_v1_),
+          reflection_v1alpha(lane, server.reflection_v1alpha_) {}
+
+    void Start() {
+      inference.Begin();
+      health.Begin();
+      reflection_v1.Begin();
+      reflection_v1alpha.Begin();
+      thread = std::jthread([this] { lane.Run(); });
+    }
+    void Update() {
+      health.Update();
+      reflection_v1.Update();
+      reflection_v1alpha.Update();
+    }
+
+    Lane lane;
+    InferenceCalls inference;
+    HealthCalls health;
+    ReflectionCalls<ReflectionV1> reflection_v1;
+    ReflectionCalls<ReflectionV1Alpha> reflection_v1alpha;
+    std::jthread thread;
+  };
+
   const Options options_;
   const serving::ModelRepository& repository_;
   const std::function<bool()> accepting_;
   Service service_;
+  HealthService health_;
+  ReflectionV1::Service reflection_v1_;
+  ReflectionV1Alpha::Service reflection_v1alpha_;
   int port_ = 0;
+  // Calls go before the server, and the server before its queues. All stay until then, so that Stop needs no lock
+  // against the other methods.
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
-  std::vector<std::unique_ptr<CallLane>> lanes_;
-  std::vector<std::jthread> threads_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<bool> stopped_{false};
 };
 
 GrpcServer::GrpcServer(Options options, const serving::ModelRepository& repository, std::function<bool()> accepting)

@@ -12,7 +12,8 @@ constexpr int kWaitingCalls = 2;
 
 HealthService::ServingStatus HealthService::StatusOf(const std::string& service) const {
   using Response = grpc::health::v1::HealthCheckResponse;
-  if (!service.empty() && service != inference::GRPCInferenceService::service_full_name()) return Response::SERVICE_UNKNOWN;
+  bool known = service.empty() || service == inference::GRPCInferenceService::service_full_name();
+  if (!known) return Response::SERVICE_UNKNOWN;
   return serving_.load(std::memory_order_acquire) ? Response::SERVING : Response::NOT_SERVING;
 }
 

@@ -1,6 +1,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/impl/codegen/proto_buffer_reader.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <cstring>
@@ -50,6 +51,16 @@ std::string_view ContentsFieldName(int field) {
                                                 "int64_contents",     "uint_contents", "uint64_contents",
                                                 "fp32_contents",      "fp64_contents", "bytes_contents"};
   return field >= 0 && field <= 8 ? kNames[field] : "an unknown field";
+}
+
+/// How one element of a typed field stands outside a packed run.
+WireFormatLite::WireType ElementWireType(int field) {
+  switch (field) {
+    case 6: return WireFormatLite::WIRETYPE_FIXED32;
+    case 7: return WireFormatLite::WIRETYPE_FIXED64;
+    case 8: return WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+    default: return WireFormatLite::WIRETYPE_VARINT;
+  }
 }
 
 /// Collects elements of one dtype.
@@ -105,9 +116,22 @@ class ElementWriter {
   size_t size_ = 0;
 };
 
+/// What a decoder needs for the time of one request. Kept by the thread: a request allocates none of it.
+struct Scratch {
+  std::vector<Buffer> raw;
+  std::vector<bool> has_contents;
+  std::string dtype;
+
+  void Clear() {
+    raw.clear();
+    has_contents.clear();
+  }
+};
+
 class Decoder {
  public:
-  Decoder(CodedInputStream& in, size_t size, model::InferenceRequest& request) : in_(in), size_(size), request_(request) {}
+  Decoder(CodedInputStream& in, size_t size, model::InferenceRequest& request, Scratch& scratch)
+      : in_(in), size_(size), request_(request), raw_(scratch.raw), has_contents_(scratch.has_contents), dtype_(scratch.dtype) {}
 
   Status Decode(Contents* contents) {
     while (uint32_t tag = in_.ReadTag()) {
@@ -141,10 +165,16 @@ class Decoder {
     return limit < 0 ? in_message : std::min(in_message, static_cast<size_t>(limit));
   }
 
-  Status ReadText(std::string& text) {
+  Status ReadBytes(std::string& bytes) {
     size_t length;
-    if (!ReadLength(&length) || !in_.ReadString(&text, static_cast<int>(length))) return Malformed();
+    if (!ReadLength(&length) || !in_.ReadString(&bytes, static_cast<int>(length))) return Malformed();
     return {};
+  }
+
+  /// A field of type string, which must be UTF-8.
+  Status ReadText(std::string& text) {
+    TRIUNE_RETURN_IF_ERROR(ReadBytes(text));
+    return simdjson::validate_utf8(text) ? Status() : Malformed();
   }
 
   template <typename Read>
@@ -226,6 +256,7 @@ class Decoder {
       switch (tag) {
         case Tag(1): TRIUNE_RETURN_IF_ERROR(ReadText(tensor.name)); break;
         case Tag(2):
+          if (has_dtype) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": field 'datatype' is given twice"));
           TRIUNE_RETURN_IF_ERROR(ReadDType(tensor));
           has_dtype = true;
           break;
@@ -244,11 +275,12 @@ class Decoder {
           }));
           break;
         case Tag(5):
+          if (has_contents_.back()) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": field 'contents' is given twice"));
           has_contents_.back() = true;
           if (has_dtype) {
             TRIUNE_RETURN_IF_ERROR(ReadMessage([&] { return ReadContents(in_, tensor); }));
           } else {
-            TRIUNE_RETURN_IF_ERROR(ReadText(unread.emplace()));
+            TRIUNE_RETURN_IF_ERROR(ReadBytes(unread.emplace()));
           }
           break;
         default:
@@ -256,7 +288,7 @@ class Decoder {
       }
     }
     if (!has_dtype) {
-      return InvalidArgument(StrCat(tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input '", tensor.name, "'"),
+      return InvalidArgument(StrCat(tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input ", Quoted(tensor.name)),
                                     ": field 'datatype' is missing"));
     }
     if (uses_shared_memory_) return Unimplemented("shared memory regions are not supported");
@@ -268,17 +300,17 @@ class Decoder {
   }
 
   Status ReadDType(Tensor& tensor) {
-    TRIUNE_RETURN_IF_ERROR(ReadText(text_));
-    auto dtype = ParseDType(text_);
-    if (!dtype) return InvalidArgument(StrCat("input '", tensor.name, "': unknown datatype: got '", text_.substr(0, 40), "'"));
+    TRIUNE_RETURN_IF_ERROR(ReadText(dtype_));
+    auto dtype = ParseDType(dtype_);
+    if (!dtype) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": unknown datatype: got '", dtype_.substr(0, 40), "'"));
     tensor.dtype = *dtype;
     return {};
   }
 
   static Status AddDim(Tensor& tensor, int64_t dim) {
-    if (dim < 0) return InvalidArgument(StrCat("input '", tensor.name, "': shape has a negative dimension: got ", dim));
+    if (dim < 0) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": shape has a negative dimension: got ", dim));
     if (tensor.shape.Append(dim)) return {};
-    return InvalidArgument(StrCat("input '", tensor.name, "': shape has more than ", Shape::kMaxRank, " dimensions"));
+    return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": shape has more than ", Shape::kMaxRank, " dimensions"));
   }
 
   Status ReadPackedDims(Tensor& tensor) {
@@ -302,8 +334,10 @@ class Decoder {
         if (!WireFormatLite::SkipField(&in, tag)) return Malformed();
         continue;
       }
+      auto wire_type = WireFormatLite::GetTagWireType(tag);
+      if (wire_type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED && wire_type != ElementWireType(field)) return Malformed();
       if (field != want) {
-        return InvalidArgument(StrCat("input '", tensor.name, "': ", DTypeName(tensor.dtype), " data came in ",
+        return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": ", DTypeName(tensor.dtype), " data came in ",
                                       ContentsFieldName(field), ", want ", ContentsFieldName(want)));
       }
       TRIUNE_RETURN_IF_ERROR(ReadElements(in, tag, tensor, writer));
@@ -312,13 +346,17 @@ class Decoder {
     return {};
   }
 
+  /// A length, no longer than the message and what contains it.
+  bool ReadLengthOf(CodedInputStream& in, uint32_t* length) const {
+    if (!in.ReadVarint32(length) || *length > size_) return false;
+    int limit = in.BytesUntilLimit();
+    return limit < 0 || *length <= static_cast<uint32_t>(limit);
+  }
+
   Status ReadElements(CodedInputStream& in, uint32_t tag, const Tensor& tensor, ElementWriter& writer) {
     if (tensor.dtype == DType::kBytes) {
       uint32_t length;
-      if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED || !in.ReadVarint32(&length) ||
-          length > size_) {
-        return Malformed();
-      }
+      if (!ReadLengthOf(in, &length)) return Malformed();
       writer.Put(length);
       if (!in.ReadRaw(writer.Room(length), static_cast<int>(length))) return Malformed();
       writer.Advance(length);
@@ -326,7 +364,7 @@ class Decoder {
     }
     if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) return ReadElement(in, tensor, writer);
     uint32_t length;
-    if (!in.ReadVarint32(&length) || length > size_) return Malformed();
+    if (!ReadLengthOf(in, &length)) return Malformed();
     if (tensor.dtype == DType::kFp32 || tensor.dtype == DType::kFp64) {
       // On the wire as in memory: little-endian, one after another.
       if (length % DTypeSize(tensor.dtype) != 0 || !in.ReadRaw(writer.Room(length), static_cast<int>(length))) return Malformed();
@@ -335,6 +373,7 @@ class Decoder {
     }
     auto outer = in.PushLimit(static_cast<int>(length));
     while (in.BytesUntilLimit() > 0) TRIUNE_RETURN_IF_ERROR(ReadElement(in, tensor, writer));
+    if (in.BytesUntilLimit() != 0) return Malformed();
     in.PopLimit(outer);
     return {};
   }
@@ -351,7 +390,7 @@ class Decoder {
     if (tensor.dtype == DType::kFp64) {
       writer.Put(bits);
     } else if (!writer.AppendInteger(bits)) {
-      return InvalidArgument(StrCat("input '", tensor.name, "': an element is out of the range of ", DTypeName(tensor.dtype),
+      return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": an element is out of the range of ", DTypeName(tensor.dtype),
                                     ": got ", static_cast<int64_t>(bits)));
     }
     return {};
@@ -417,9 +456,9 @@ class Decoder {
   CodedInputStream& in_;
   const size_t size_;
   model::InferenceRequest& request_;
-  std::vector<Buffer> raw_;
-  std::vector<bool> has_contents_;
-  std::string text_;
+  std::vector<Buffer>& raw_;
+  std::vector<bool>& has_contents_;
+  std::string& dtype_;
   bool uses_shared_memory_ = false;
 };
 
@@ -428,14 +467,20 @@ class Decoder {
 Status DecodeInferRequest(grpc::ByteBuffer& message, model::InferenceRequest& request, Contents* contents) {
   size_t size = message.Length();
   if (size > static_cast<size_t>(std::numeric_limits<int>::max())) return InvalidArgument("the message is larger than 2 GiB");
+  thread_local Scratch scratch;
+  auto decode = [&](CodedInputStream& in) {
+    Status decoded = Decoder(in, size, request, scratch).Decode(contents);
+    scratch.Clear();
+    return decoded;
+  };
   grpc::Slice whole;
   if (message.TrySingleSlice(&whole).ok()) {
     CodedInputStream in(whole.begin(), static_cast<int>(size));
-    return Decoder(in, size, request).Decode(contents);
+    return decode(in);
   }
   grpc::ProtoBufferReader slices(&message);
   CodedInputStream in(&slices);
-  return Decoder(in, size, request).Decode(contents);
+  return decode(in);
 }
 
 }  // namespace triune::server::grpc_api

@@ -42,40 +42,58 @@ void AppendVarints(TextBuffer& out, const Tensor& tensor) {
   }
 }
 
+/// Pieces of a message while they are being made: their length stands before them. Kept by the thread.
+struct Scratch {
+  TextBuffer out;      ///< The message.
+  TextBuffer part;     ///< A message inside it.
+  TextBuffer message;  ///< One inside that.
+  TextBuffer packed;   ///< A field of that.
+  std::vector<grpc::Slice> slices;
+
+  void Clear() {
+    constexpr size_t kKeptBytes = 1U << 20U;
+    for (TextBuffer* buffer : {&out, &part, &message, &packed}) {
+      buffer->Clear();
+      buffer->ShrinkTo(kKeptBytes);
+    }
+    slices.clear();
+  }
+};
+
 /// The InferTensorContents of a tensor.
-void AppendContents(TextBuffer& out, TextBuffer& scratch, const Tensor& tensor) {
+void AppendContents(TextBuffer& out, TextBuffer& packed, const Tensor& tensor) {
   if (tensor.dtype == DType::kBytes) {
     BytesReader reader(tensor.data.bytes());
     std::string_view element;
     while (reader.Next(&element)) AppendBytes(out, 8, element);
     return;
   }
-  scratch.Clear();
+  packed.Clear();
   uint32_t field = 0;
   switch (tensor.dtype) {
-    case DType::kBool: field = 1; AppendVarints<uint8_t>(scratch, tensor); break;
-    case DType::kInt8: field = 2; AppendVarints<int8_t>(scratch, tensor); break;
-    case DType::kInt16: field = 2; AppendVarints<int16_t>(scratch, tensor); break;
-    case DType::kInt32: field = 2; AppendVarints<int32_t>(scratch, tensor); break;
-    case DType::kInt64: field = 3; AppendVarints<int64_t>(scratch, tensor); break;
-    case DType::kUint8: field = 4; AppendVarints<uint8_t>(scratch, tensor); break;
-    case DType::kUint16: field = 4; AppendVarints<uint16_t>(scratch, tensor); break;
-    case DType::kUint32: field = 4; AppendVarints<uint32_t>(scratch, tensor); break;
-    case DType::kUint64: field = 5; AppendVarints<uint64_t>(scratch, tensor); break;
+    case DType::kBool: field = 1; AppendVarints<uint8_t>(packed, tensor); break;
+    case DType::kInt8: field = 2; AppendVarints<int8_t>(packed, tensor); break;
+    case DType::kInt16: field = 2; AppendVarints<int16_t>(packed, tensor); break;
+    case DType::kInt32: field = 2; AppendVarints<int32_t>(packed, tensor); break;
+    case DType::kInt64: field = 3; AppendVarints<int64_t>(packed, tensor); break;
+    case DType::kUint8: field = 4; AppendVarints<uint8_t>(packed, tensor); break;
+    case DType::kUint16: field = 4; AppendVarints<uint16_t>(packed, tensor); break;
+    case DType::kUint32: field = 4; AppendVarints<uint32_t>(packed, tensor); break;
+    case DType::kUint64: field = 5; AppendVarints<uint64_t>(packed, tensor); break;
     case DType::kFp32:
     case DType::kFp64:
       field = tensor.dtype == DType::kFp32 ? 6 : 7;
-      scratch.Append({reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size()});
+      packed.Append({reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size()});
       break;
     case DType::kBytes:
     case DType::kFp16:
     case DType::kBf16: return;
   }
-  if (scratch.size() > 0) AppendBytes(out, field, scratch.view());
+  if (packed.size() > 0) AppendBytes(out, field, packed.view());
 }
 
-void AppendParameter(TextBuffer& out, TextBuffer& scratch, const model::Parameter& parameter) {
-  TextBuffer& value = scratch;
+void AppendParameter(TextBuffer& out, Scratch& scratch, const model::Parameter& parameter) {
+  TextBuffer& value = scratch.packed;
   value.Clear();
   if (const bool* truth = std::get_if<bool>(&parameter.value)) {
     AppendTag(value, 1, 0);
@@ -91,13 +109,15 @@ void AppendParameter(TextBuffer& out, TextBuffer& scratch, const model::Paramete
   } else {
     AppendBytes(value, 3, std::get<std::string>(parameter.value));
   }
-  TextBuffer entry;
+  TextBuffer& entry = scratch.message;
+  entry.Clear();
   AppendText(entry, 1, parameter.key);
   AppendBytes(entry, 2, value.view());
   AppendBytes(out, 4, entry.view());
 }
 
-void AppendOutput(TextBuffer& out, TextBuffer& part, TextBuffer& scratch, const Tensor& tensor, Contents contents) {
+void AppendOutput(TextBuffer& out, Scratch& scratch, const Tensor& tensor, Contents contents) {
+  TextBuffer& part = scratch.part;
   part.Clear();
   AppendText(part, 1, tensor.name);
   AppendText(part, 2, DTypeName(tensor.dtype));
@@ -109,9 +129,9 @@ void AppendOutput(TextBuffer& out, TextBuffer& part, TextBuffer& scratch, const 
     for (int64_t dim : tensor.shape.dims()) AppendVarint(part, static_cast<uint64_t>(dim));
   }
   if (contents == Contents::kTyped) {
-    TextBuffer message;
-    AppendContents(message, scratch, tensor);
-    AppendBytes(part, 5, message.view());
+    scratch.message.Clear();
+    AppendContents(scratch.message, scratch.packed, tensor);
+    AppendBytes(part, 5, scratch.message.view());
   }
   AppendBytes(out, 5, part.view());
 }
@@ -127,14 +147,14 @@ grpc::ByteBuffer EncodeInferResponse(const model::InferenceResponse& response, C
   for (const Tensor& tensor : response.outputs) {
     if (tensor.dtype == DType::kFp16 || tensor.dtype == DType::kBf16) contents = Contents::kRaw;
   }
-  thread_local TextBuffer out, part, scratch;
-  out.Clear();
+  thread_local Scratch scratch;
+  TextBuffer& out = scratch.out;
+  std::vector<grpc::Slice>& slices = scratch.slices;
   AppendText(out, 1, response.model_name);
   AppendText(out, 2, response.model_version);
   AppendText(out, 3, response.id);
   for (const model::Parameter& parameter : response.parameters) AppendParameter(out, scratch, parameter);
-  for (const Tensor& tensor : response.outputs) AppendOutput(out, part, scratch, tensor, contents);
-  std::vector<grpc::Slice> slices;
+  for (const Tensor& tensor : response.outputs) AppendOutput(out, scratch, tensor, contents);
   if (contents == Contents::kRaw) {
     for (const Tensor& tensor : response.outputs) {
       AppendTag(out, 6, 2);
@@ -148,14 +168,10 @@ grpc::ByteBuffer EncodeInferResponse(const model::InferenceResponse& response, C
       slices.push_back(Share(tensor.data));
     }
   }
-  constexpr size_t kKeptBytes = 1U << 20U;
-  if (slices.empty()) {
-    grpc::Slice only(out.data(), out.size());
-    out.ShrinkTo(kKeptBytes);
-    return grpc::ByteBuffer(&only, 1);
-  }
   if (out.size() > 0) slices.emplace_back(out.data(), out.size());
-  return grpc::ByteBuffer(slices.data(), slices.size());
+  grpc::ByteBuffer message(slices.data(), slices.size());
+  scratch.Clear();
+  return message;
 }
 
 }  // namespace triune::server::grpc_api

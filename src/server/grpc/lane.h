@@ -13,8 +13,8 @@
 
 namespace triune::server::grpc_api {
 
-/// A completion queue with its thread, on which all calls of the queue begin and end. The calls enter and leave, so that
-/// the queue is shut down only when no operation can be begun on it any more, which gRPC would answer by aborting.
+/// A completion queue with its thread, on which all calls of the queue begin and end. The calls enter and leave, so
+/// that the queue is shut down only when no operation can be begun on it any more, which gRPC would answer by aborting.
 class Lane {
  public:
   /// `woken` is run on the lane's thread after Wake or Stop, once for several of them that come close together.

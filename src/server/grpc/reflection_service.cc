@@ -32,10 +32,10 @@ void AnswerExtensionNumbers(const std::string& type, Response& response) {
 template <typename Response>
 void AnswerServices(Response& response) {
   auto* out = response.mutable_list_services_response();
-  for (const char* name : {grpc::health::v1::Health::service_full_name(),
-                           grpc::reflection::v1::ServerReflection::service_full_name(),
-                           grpc::reflection::v1alpha::ServerReflection::service_full_name(),
-                           inference::GRPCInferenceService::service_full_name()}) {
+  for (const char* name :
+       {grpc::health::v1::Health::service_full_name(), grpc::reflection::v1::ServerReflection::service_full_name(),
+        grpc::reflection::v1alpha::ServerReflection::service_full_name(),
+        inference::GRPCInferenceService::service_full_name()}) {
     out->add_service()->set_name(name);
   }
 }
@@ -45,16 +45,20 @@ void Answer(const Request& request, Response& response) {
   response.set_valid_host(request.host());
   *response.mutable_original_request() = request;
   switch (request.message_request_case()) {
-    case Request::kFileByFilename: return AnswerFiles(FilesByName(request.file_by_filename()), response);
-    case Request::kFileContainingSymbol: return AnswerFiles(FilesOfSymbol(request.file_containing_symbol()), response);
+    case Request::kFileByFilename:
+      return AnswerFiles(FilesByName(request.file_by_filename()), response);
+    case Request::kFileContainingSymbol:
+      return AnswerFiles(FilesOfSymbol(request.file_containing_symbol()), response);
     case Request::kFileContainingExtension: {
       const auto& extension = request.file_containing_extension();
       return AnswerFiles(FilesOfExtension(extension.containing_type(), extension.extension_number()), response);
     }
     case Request::kAllExtensionNumbersOfType:
       return AnswerExtensionNumbers(request.all_extension_numbers_of_type(), response);
-    case Request::kListServices: return AnswerServices(response);
-    case Request::MESSAGE_REQUEST_NOT_SET: break;
+    case Request::kListServices:
+      return AnswerServices(response);
+    case Request::MESSAGE_REQUEST_NOT_SET:
+      break;
   }
   AnswerError(InvalidArgument("the request asks for nothing"), response);
 }
@@ -81,10 +85,14 @@ void ReflectionCalls<Version>::Stream::Ask() {
 template <typename Version>
 void ReflectionCalls<Version>::Stream::Proceed(bool ok) {
   switch (state_) {
-    case State::kRequested: return ok ? Opened() : calls_.streams_.Remove(*this);
-    case State::kReading: return ok ? Write() : Finish(grpc::Status::OK);  // the client has no more requests
-    case State::kWriting: return ok ? Read() : Finish(grpc::Status::CANCELLED);
-    case State::kFinishing: return calls_.streams_.Remove(*this);
+    case State::kRequested:
+      return ok ? Opened() : calls_.streams_.Remove(*this);
+    case State::kReading:
+      return ok ? Write() : Finish(grpc::Status::OK);  // the client has no more requests
+    case State::kWriting:
+      return ok ? Read() : Finish(grpc::Status::CANCELLED);
+    case State::kFinishing:
+      return calls_.streams_.Remove(*this);
   }
 }
 

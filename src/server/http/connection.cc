@@ -289,6 +289,8 @@ void Connection::OnDeadline(Exchange& late) {
   exchange_ = worker_.TakeExchange();
   exchange_->connection_ = this;
   exchange_->keep_alive_ = late.keep_alive_;
+  exchange_->request.method = late.request.method;
+  exchange_->request.is_http_1_0 = late.request.is_http_1_0;
   exchange_->response.SetError(DeadlineExceeded("the request's deadline passed before it was answered"));
   if (!late.request_id.empty()) exchange_->response.AddHeader("X-Request-Id", late.request_id);
   worker_.CountIn(*exchange_);

@@ -77,6 +77,7 @@ class Connection final : public EventLoop::Handler {
   bool close_after_ = false;    ///< Close when the response is written.
   bool pumping_ = false;
   bool pending_is_new_ = false; ///< pending_ was not looked at since it was set.
+  bool pump_queued_ = false;    ///< In the worker's list of those to be pumped.
   TimePoint deadline_;          ///< Of the present state.
   Exchange* exchange_ = nullptr;
   Buffer pending_;              ///< Bytes read but not used: the beginning of a request, or pipelined ones.

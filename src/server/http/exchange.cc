@@ -35,7 +35,15 @@ void Exchange::RunOnLoop() {
   }
 }
 
+void Exchange::ReleaseMemory() {
+  response.headers.ShrinkTo(0);
+  response.body.ShrinkTo(0);
+  head_out_.ShrinkTo(0);
+  head_ = std::string();
+}
+
 void Exchange::Clear() {
+  if (state != nullptr) state->Reset();
   request.Clear();
   response.Clear();
   deadline = kNever;

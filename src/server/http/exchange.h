@@ -20,6 +20,8 @@ class Worker;
 class ExchangeState {
  public:
   virtual ~ExchangeState() = default;
+  /// On the loop's thread: the exchange is done with, and will be used for another request.
+  virtual void Reset() = 0;
   /// On the loop's thread: nobody waits for the answer any more (the client went away, or the deadline passed and was
   /// answered). Reply must be called all the same.
   virtual void Abandon(StatusCode why) = 0;
@@ -29,6 +31,9 @@ class ExchangeState {
 class Handler {
  public:
   virtual ~Handler() = default;
+  /// On the loop's thread, once for every exchange: its state, or null when the handler needs none. It is there before
+  /// any thread handles the exchange, since it may be abandoned at any time from then on.
+  virtual std::unique_ptr<ExchangeState> MakeState(Exchange&) { return nullptr; }
   /// On the loop's thread, which must not be blocked. Leads to exactly one exchange.Reply(), now or later, on any thread.
   virtual void Handle(Exchange& exchange) = 0;
   /// On the thread that replies, when the response is complete and not sent yet.
@@ -43,7 +48,7 @@ class Exchange final : public EventLoop::Task {
 
   Request request;
   Response response;
-  std::unique_ptr<ExchangeState> state;
+  std::unique_ptr<ExchangeState> state;  ///< Made with the exchange.
 
   /// When the request has been read.
   TimePoint received{};
@@ -67,6 +72,7 @@ class Exchange final : public EventLoop::Task {
   friend class Connection;
   friend class Worker;
   void Clear();
+  void ReleaseMemory();
 
   Worker& worker_;
   Connection* connection_ = nullptr;  ///< Null: abandoned. Loop thread only.

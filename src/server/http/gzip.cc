@@ -22,7 +22,7 @@ Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
   z_stream stream{};
   if (inflateInit2(&stream, kGzipOrZlib) != Z_OK) return Internal("zlib could not be started");
   std::unique_ptr<z_stream, int (*)(z_streamp)> end(&stream, inflateEnd);
-  Buffer out = Buffer::Allocate(std::clamp<size_t>(packed.size() * 4, 4096, limit));
+  Buffer out = Buffer::Allocate(std::min(std::max<size_t>(packed.size() * 4, 4096), limit));
   size_t written = 0;
   auto* input = reinterpret_cast<Bytef*>(const_cast<std::byte*>(packed.data()));
   size_t left = packed.size();
@@ -50,6 +50,17 @@ Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
     left -= used;
     written += made;
     if (result != Z_STREAM_END && used == 0 && made == 0) return InvalidArgument("the compressed body is cut short");
+    // A gzip file may have several members, one after another (RFC 1952 section 2.2); anything else is too much.
+    if (result == Z_STREAM_END && left > 0) {
+      if (left < 2 || input[0] != 0x1f || input[1] != 0x8b) return InvalidArgument("something follows the compressed body");
+      if (inflateReset(&stream) != Z_OK) return Internal("zlib could not be started again");
+      result = Z_OK;
+    }
+    // Several gzip members may follow one another (RFC 1952 section 2.2); anything else after the end is damage.
+    if (result == Z_STREAM_END && left > 0) {
+      if (inflateReset(&stream) != Z_OK) return Internal("zlib could not be started again");
+      result = Z_OK;
+    }
   }
   out.Truncate(written);
   return out;

@@ -26,6 +26,7 @@ class Pipeline final : public Handler {
   Pipeline(std::vector<std::unique_ptr<Middleware>> middlewares, Handler& handler, Executor& executor, size_t body_limit)
       : middlewares_(std::move(middlewares)), handler_(handler), executor_(executor), body_limit_(body_limit) {}
 
+  std::unique_ptr<ExchangeState> MakeState(Exchange& exchange) override { return handler_.MakeState(exchange); }
   void Handle(Exchange& exchange) override;
   void BeforeReply(Exchange& exchange) override;
 

@@ -23,6 +23,7 @@ namespace {
 constexpr Duration kSweepEvery = std::chrono::milliseconds(100);
 constexpr int kAcceptsPerRound = 64;
 constexpr int kBacklog = 4096;
+/// Of the exchanges that are not in use, so many keep the memory that they grew; a burst of requests leaves no more.
 constexpr size_t kKeptExchanges = 256;
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 71\r\nRetry-After: 1\r\n"
@@ -167,7 +168,10 @@ TimePoint Worker::AfterRound(TimePoint now) {
     if (!loop_.Add(listener_, EPOLLIN, *this).ok()) accept_again_ = now + kSweepEvery;
   }
   std::swap(pump_later_, pumping_now_);
-  for (Connection* connection : pumping_now_) connection->Pump();
+  for (Connection* connection : pumping_now_) {
+    connection->pump_queued_ = false;
+    connection->Pump();
+  }
   pumping_now_.clear();
   closed_.clear();
   if (!pump_later_.empty()) return now;
@@ -194,13 +198,21 @@ void Worker::AnswerDeadlines(TimePoint now) {
 
 Exchange* Worker::TakeExchange() {
   if (free_exchanges_.empty()) {
-    all_exchanges_.push_back(std::make_unique<Exchange>(*this));
-    free_exchanges_.reserve(all_exchanges_.size());
-    return all_exchanges_.back().get();
+    Exchange& exchange = *all_exchanges_.emplace_back(std::make_unique<Exchange>(*this));
+    free_exchanges_.reserve(all_exchanges_.capacity());
+    exchange.state = shared_.handler->MakeState(exchange);
+    return &exchange;
   }
   Exchange* exchange = free_exchanges_.back();
   free_exchanges_.pop_back();
   return exchange;
+}
+
+void Worker::PumpLater(Connection& connection) {
+  // Never twice: the second time the connection might be gone.
+  if (connection.pump_queued_) return;
+  connection.pump_queued_ = true;
+  pump_later_.push_back(&connection);
 }
 
 void Worker::CountIn(Exchange& exchange) {
@@ -215,6 +227,7 @@ void Worker::GiveBack(Exchange& exchange) {
     exchange.counted_ = false;
     in_flight_.fetch_sub(1, std::memory_order_acq_rel);
   }
+  if (free_exchanges_.size() >= kKeptExchanges) exchange.ReleaseMemory();
   free_exchanges_.push_back(&exchange);
 }
 

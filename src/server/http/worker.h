@@ -59,7 +59,7 @@ class Worker final : public EventLoop::Handler {
   void WatchDeadline(Exchange& exchange);
   void CountIn(Exchange& exchange);
   /// Pumps the connection in the next round, so that one that never stops sending does not hold up the others.
-  void PumpLater(Connection& connection) { pump_later_.push_back(&connection); }
+  void PumpLater(Connection& connection);
   /// The thread's read buffer: room for the largest head and more.
   Buffer& scratch() { return scratch_; }
   /// "Date: ...\r\n" of the present second.

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <span>
 #include <vector>
 
 #include "base/strings.h"
@@ -18,10 +19,34 @@ using ondemand::json_type;
 /// Bytes of JSON text that an element takes at the least, to guess how many there may be.
 constexpr size_t kTextPerElement = 4;
 
+/// Collects the data of one input.
+struct Column {
+  JsonTensorReader reader;
+  bool used = false;
+};
+
+/// The thread's columns, made as good as new: a request allocates none.
+std::span<Column> TakeColumns(size_t count) {
+  thread_local std::vector<Column> columns;
+  if (columns.size() < count) columns.resize(count);
+  std::span<Column> taken(columns.data(), count);
+  for (Column& column : taken) column.used = false;
+  return taken;
+}
+
 class Decoder {
  public:
   Decoder(const model::Signature& signature, model::InferenceRequest& request, size_t body_size)
-      : signature_(signature), request_(request), expected_(body_size / kTextPerElement), readers_(signature.inputs.size()) {}
+      : signature_(signature),
+        request_(request),
+        expected_(body_size / kTextPerElement),
+        columns_(TakeColumns(signature.inputs.size())) {}
+  /// A request that failed half-way leaves no data behind.
+  ~Decoder() {
+    for (Column& column : columns_) column.reader.Take();
+  }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
 
   Status ReadRows(ondemand::value value) {
     ondemand::array rows;
@@ -30,14 +55,14 @@ class Decoder {
     for (auto item : rows) {
       ondemand::value row;
       if (auto error = item.get(row)) return JsonError(error);
-      TRIUNE_RETURN_IF_ERROR(ReadRow(row, count).WithContext(StrCat("instances[", count, "]")));
+      if (Status read = ReadRow(row, count); !read.ok()) return read.WithContext(StrCat("instances[", count, "]"));
       ++count;
     }
     if (count == 0) return InvalidArgument("field 'instances' is empty");
-    for (size_t i = 0; i < readers_.size(); ++i) {
-      if (!readers_[i].used) continue;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (!columns_[i].used) continue;
       Shape shape{count};
-      for (int64_t dim : readers_[i].reader.row_shape().dims()) {
+      for (int64_t dim : columns_[i].reader.row_shape().dims()) {
         if (!shape.Append(dim)) return InvalidArgument("the arrays are nested too deep");
       }
       AddTensor(i, shape);
@@ -52,8 +77,8 @@ class Decoder {
       if (signature_.inputs.size() != 1) {
         return InvalidArgument("field 'inputs' is not an object, which a model of several inputs needs");
       }
-      TRIUNE_RETURN_IF_ERROR(Append(0, value).WithContext("inputs"));
-      AddTensor(0, readers_[0].reader.row_shape());
+      if (Status read = Append(0, value); !read.ok()) return read.WithContext("inputs");
+      AddTensor(0, columns_[0].reader.row_shape());
       return {};
     }
     ondemand::object columns;
@@ -65,21 +90,16 @@ class Decoder {
       if (auto error = field.value().get(column)) return JsonError(error);
       TRIUNE_ASSIGN_OR_RETURN(int index, model::FindInput(signature_, key));
       auto i = static_cast<size_t>(index);
-      if (readers_[i].used) return InvalidArgument(StrCat("inputs: '", key, "' is given twice"));
-      TRIUNE_RETURN_IF_ERROR(Append(i, column).WithContext(StrCat("inputs: '", key, "'")));
-      AddTensor(i, readers_[i].reader.row_shape());
+      if (columns_[i].used) return InvalidArgument(StrCat("inputs: ", Quoted(key), " is given twice"));
+      if (Status read = Append(i, column); !read.ok()) return read.WithContext(StrCat("inputs: ", Quoted(key)));
+      AddTensor(i, columns_[i].reader.row_shape());
     }
     return {};
   }
 
  private:
-  struct Column {
-    JsonTensorReader reader;
-    bool used = false;
-  };
-
   Status Append(size_t index, ondemand::value value) {
-    Column& column = readers_[index];
+    Column& column = columns_[index];
     if (!column.used) {
       column.used = true;
       column.reader.Begin(signature_.inputs[index].dtype, expected_ / signature_.inputs.size() + 1);
@@ -104,13 +124,14 @@ class Decoder {
       if (auto error = field.unescaped_key().get(key)) return JsonError(error);
       if (auto error = field.value().get(value)) return JsonError(error);
       TRIUNE_ASSIGN_OR_RETURN(int index, model::FindInput(signature_, key));
-      Column& column = readers_[static_cast<size_t>(index)];
-      if (column.used && column.reader.rows() > number) return InvalidArgument(StrCat("'", key, "' is given twice"));
-      TRIUNE_RETURN_IF_ERROR(Append(static_cast<size_t>(index), value).WithContext(StrCat("'", key, "'")));
+      Column& column = columns_[static_cast<size_t>(index)];
+      if (column.used && column.reader.rows() > number) return InvalidArgument(StrCat(Quoted(key), " is given twice"));
+      Status read = Append(static_cast<size_t>(index), value);
+      if (!read.ok()) return read.WithContext(Quoted(key));
     }
-    for (size_t i = 0; i < readers_.size(); ++i) {
-      bool missing = readers_[i].used && readers_[i].reader.rows() != number + 1;
-      bool late = number > 0 && readers_[i].used && readers_[i].reader.rows() == 1;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      bool missing = columns_[i].used && columns_[i].reader.rows() != number + 1;
+      bool late = number > 0 && columns_[i].used && columns_[i].reader.rows() == 1;
       if (missing || late) {
         return InvalidArgument(StrCat("input '", signature_.inputs[i].name, "' is given in some instances and not in others"));
       }
@@ -123,17 +144,18 @@ class Decoder {
     tensor.name = signature_.inputs[index].name;
     tensor.dtype = signature_.inputs[index].dtype;
     tensor.shape = shape;
-    tensor.data = readers_[index].reader.Take();
+    tensor.data = columns_[index].reader.Take();
   }
 
   const model::Signature& signature_;
   model::InferenceRequest& request_;
   const size_t expected_;
-  std::vector<Column> readers_;
+  const std::span<Column> columns_;
 };
 
 Status EncodeRows(const model::InferenceResponse& response, http::TextBuffer& out) {
-  std::vector<JsonNestedWriter> writers;
+  thread_local std::vector<JsonNestedWriter> writers;
+  writers.clear();
   for (const Tensor& tensor : response.outputs) writers.emplace_back(tensor);
   int64_t rows = response.outputs[0].shape[0];
   out.Append('[');

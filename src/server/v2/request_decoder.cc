@@ -1,6 +1,9 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
 
 #include "base/strings.h"
 #include "server/json_parser.h"
@@ -24,7 +27,7 @@ struct InputFields {
 };
 
 std::string Which(const Tensor& tensor, size_t index) {
-  return tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input '", tensor.name, "'");
+  return tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input ", Quoted(tensor.name));
 }
 
 /// The text is made only when there is something to say: it may take memory.
@@ -120,7 +123,7 @@ class Decoder {
 
   static Status ReadFlag(ondemand::value& value, std::string_view name, bool* flag) {
     if (value.get_bool().get(*flag) == simdjson::SUCCESS) return {};
-    return InvalidArgument(StrCat("parameter '", name, "' is not true or false"));
+    return InvalidArgument(StrCat("parameter ", Quoted(name), " is not true or false"));
   }
 
   Status ReadRequestParameter(std::string_view name, ondemand::value& value) {
@@ -156,7 +159,7 @@ class Decoder {
         }
         break;
       }
-      default: return InvalidArgument(StrCat("parameter '", name, "' is not a string, number or boolean"));
+      default: return InvalidArgument(StrCat("parameter ", Quoted(name), " is not a string, number or boolean"));
     }
     return error ? JsonError(error) : Status();
   }
@@ -353,14 +356,14 @@ class Decoder {
         output.name.assign(text);
         has_name = true;
       } else if (key == "parameters") {
-        TRIUNE_RETURN_IF_ERROR(
-            ReadParameters(value, "parameters", [&](std::string_view name, ondemand::value& entry) -> Status {
-              if (name == "classification") return Unimplemented("outputs as classes ('classification') are not supported");
-              if (name == "shared_memory_region") return Unimplemented("shared memory regions are not supported");
-              if (name != "binary_data") return {};
-              output.binary_given = true;
-              return ReadFlag(entry, name, &output.binary);
-            }));
+        Status read = ReadParameters(value, "parameters", [&](std::string_view name, ondemand::value& entry) -> Status {
+          if (name == "classification") return Unimplemented("outputs as classes ('classification') are not supported");
+          if (name == "shared_memory_region") return Unimplemented("shared memory regions are not supported");
+          if (name != "binary_data") return {};
+          output.binary_given = true;
+          return ReadFlag(entry, name, &output.binary);
+        });
+        if (!read.ok()) return read.WithContext(StrCat("outputs[", index, "]"));
       }
     }
     if (!has_name) return InvalidArgument(StrCat("outputs[", index, "]: field 'name' is missing"));
