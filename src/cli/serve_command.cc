@@ -97,6 +97,12 @@ server::ModelServer::Options ServerOptions(const ServeOptions& options) {
   return out;
 }
 
+Status Listen(server::ModelServer& server, const ServeOptions& options) {
+  TRIUNE_RETURN_IF_ERROR(server.Start());
+  if (options.ports_file.empty()) return {};
+  return WritePortsFile(options.ports_file, server.http_port(), server.grpc_port());
+}
+
 Status Serve(const ServeOptions& options) {
   TRIUNE_ASSIGN_OR_RETURN(telemetry::LogLevel level, telemetry::ParseLogLevel(options.log_level));
   telemetry::ConfigureLog(level, options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText);
@@ -112,9 +118,12 @@ Status Serve(const ServeOptions& options) {
   auto repository = std::make_unique<serving::ModelRepository>(runtimes);
   TRIUNE_RETURN_IF_ERROR(repository->Add(std::move(models)));
   auto server = std::make_unique<server::ModelServer>(ServerOptions(options), *repository);
-  TRIUNE_RETURN_IF_ERROR(server->Start());
-  if (!options.ports_file.empty()) {
-    TRIUNE_RETURN_IF_ERROR(WritePortsFile(options.ports_file, server->http_port(), server->grpc_port()));
+  if (Status listening = Listen(*server, options); !listening.ok()) {
+    if (repository->Settled()) return listening;
+    // The repository's end would wait for models that still load, and the user for the message.
+    int exit_status = ReportStatus(listening);
+    std::fflush(nullptr);
+    _exit(exit_status);
   }
   telemetry::LogInfo("listening", {LogField("address", options.address), LogField("http_port", server->http_port()),
                                    LogField("grpc_port", server->grpc_port())});

@@ -41,7 +41,10 @@ class ModelCollector {
       if (IsNamedModel(argument)) {
         size_t equals = argument.find('=');
         TRIUNE_RETURN_IF_ERROR(AddModel(argument.substr(0, equals), argument.substr(equals + 1)));
-      } else if (IsModel(argument)) {
+        continue;
+      }
+      TRIUNE_ASSIGN_OR_RETURN(bool is_model, IsModel(argument));
+      if (is_model) {
         TRIUNE_RETURN_IF_ERROR(AddModel(NameOf(argument), argument));
       } else {
         manifests.push_back(argument);
@@ -65,17 +68,28 @@ class ModelCollector {
     return {};
   }
 
-  /// A file that is a model, or a folder with a model and no manifest.
-  bool IsModel(const std::string& argument) {
+  /// A file that is a model, or a folder with a model and no YAML. False for what is left to LoadManifests to read or
+  /// to complain about; an error for what is certainly neither.
+  Result<bool> IsModel(const std::string& argument) {
     std::error_code error;
-    if (fs::is_directory(argument, error)) {
-      for (fs::directory_iterator it(argument, error), end; !error && it != end; it.increment(error)) {
-        if (HasExtension(it->path(), {".yaml", ".yml"})) return false;
-      }
-      return runtimes_.Detect(argument, "").ok();
+    fs::file_status status = fs::status(argument, error);
+    bool is_folder = fs::is_directory(status);
+    if (!is_folder && !fs::is_regular_file(status)) return false;
+    if (Holds(argument, is_folder, {".yaml", ".yml"})) return false;
+    auto detected = runtimes_.Detect(argument, "");
+    if (detected.ok()) return true;
+    if (Holds(argument, is_folder, {".json"})) return false;
+    return detected.status().WithContext("neither a model nor a manifest (*.yaml, *.yml, *.json)");
+  }
+
+  /// Whether the file, or one in the folder, has one of the extensions.
+  static bool Holds(const std::string& path, bool is_folder, std::initializer_list<std::string_view> extensions) {
+    if (!is_folder) return HasExtension(path, extensions);
+    std::error_code error;
+    for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+      if (HasExtension(it->path(), extensions)) return true;
     }
-    if (HasExtension(argument, {".yaml", ".yml"})) return false;
-    return fs::exists(argument, error) && runtimes_.Detect(argument, "").ok();
+    return false;
   }
 
   static std::string NameOf(const std::string& path) {

@@ -43,6 +43,11 @@ Status CheckData(const Tensor& tensor) {
                            std::string(DTypeName(tensor.dtype)) + ": got " + std::to_string(tensor.data.size()) +
                            " bytes, want " + std::to_string(want));
   }
+  if (tensor.dtype == DType::kBool) {
+    for (uint8_t byte : tensor.As<uint8_t>()) {
+      if (byte > 1) return InvalidArgument("a BOOL element is neither 0 nor 1: got " + std::to_string(byte));
+    }
+  }
   return {};
 }
 

@@ -176,7 +176,7 @@ void ExpectRoundTrip(DType dtype) {
     do {
       bits[i] = static_cast<Bits>(random());
       // Every tenth is denormal, where precision is most easily lost.
-      if (i % 10 == 0) bits[i] = static_cast<Bits>(bits[i] & (Bits{1} << (std::numeric_limits<T>::digits - 1)) - 1);
+      if (i % 10 == 0) bits[i] = static_cast<Bits>(bits[i] & ((Bits{1} << (std::numeric_limits<T>::digits - 1)) - 1));
     } while (!std::isfinite(std::bit_cast<T>(bits[i])));
   }
   http::TextBuffer out;

@@ -1,5 +1,7 @@
 #include "serving/dispatcher.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <new>
 #include <system_error>
@@ -9,6 +11,39 @@
 
 namespace triune::serving {
 namespace {
+
+/// A call that takes so many times Options::inline_below was not short by any measure.
+constexpr int kStallFactor = 20;
+/// Once may be chance: a first call on new memory, say.
+constexpr int kStallsForgiven = 1;
+/// A model that stalled must show so many calls without a stall.
+constexpr int kProbationCalls = 1000;
+
+/// Whether this thread may have computed for as long as `most` lately. Time that passed without computing is the
+/// scheduler's: the thread was not running. Looks at the thread's clock, a system call, only now and then.
+class ComputeMeter {
+ public:
+  void CountCall() {
+    if (++calls_ >= kCallsPerLook) Look();
+  }
+  bool ComputedFor(Duration most) {
+    Duration before = at_;
+    Look();
+    return at_ - before >= most;
+  }
+
+ private:
+  static constexpr int kCallsPerLook = 64;
+  void Look() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    at_ = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    calls_ = 0;
+  }
+  Duration at_{0};
+  int calls_ = kCallsPerLook;
+};
+thread_local ComputeMeter compute_meter;
 
 uint64_t InputBytes(const model::InferenceRequest& request) {
   uint64_t bytes = 0;
@@ -30,6 +65,7 @@ Dispatcher::Dispatcher(model::Model& model, ModelMetrics& metrics, const Clock& 
       metrics_(metrics),
       clock_(clock),
       options_(Usable(options)),
+      trials_left_(options.trial_calls),
       queue_(static_cast<size_t>(options_.queue_capacity)) {}
 
 Dispatcher::~Dispatcher() {
@@ -43,16 +79,17 @@ Dispatcher::~Dispatcher() {
 }
 
 bool Dispatcher::IsShort(uint64_t input_bytes) const {
+  if (trials_left_.load(std::memory_order_relaxed) > 0) return false;
   auto estimate = costs_.Estimate(input_bytes);
   return estimate && *estimate < options_.inline_below;
 }
 
 void Dispatcher::Predict(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink) {
   if (context.may_run_inline && IsShort(InputBytes(request))) {
-    if (options_.max_concurrency == 0) return Run(request, context, sink);
+    if (options_.max_concurrency == 0) return Run(request, context, sink, /*is_inline=*/true);
     // With a limit, front-end and instance threads share it; here the front-end's part is what the instances leave.
     if (running_inline_.fetch_add(1) + options_.instances < options_.max_concurrency) {
-      Run(request, context, sink);
+      Run(request, context, sink, /*is_inline=*/true);
       running_inline_.fetch_sub(1);
       return;
     }
@@ -113,10 +150,23 @@ void Dispatcher::Answer(const Queued& queued) {
   queued.context->queue_time = clock_.Now() - queued.since;
   metrics_.Observe(Phase::kQueue, queued.context->queue_time);
   if (stopping_) return queued.sink->Finish(Unavailable("the model is being unloaded"));
-  Run(*queued.request, *queued.context, *queued.sink);
+  Run(*queued.request, *queued.context, *queued.sink, /*is_inline=*/false);
 }
 
-void Dispatcher::Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink) {
+void Dispatcher::LearnFrom(Duration took, bool is_inline) {
+  const Duration stall = kStallFactor * options_.inline_below;
+  bool stalled = took > stall && compute_meter.ComputedFor(stall);
+  if (stalled && is_inline && front_end_stalls_.fetch_add(1, std::memory_order_relaxed) < kStallsForgiven) return;
+  if (stalled) {
+    front_end_stalls_.store(0, std::memory_order_relaxed);
+    trials_left_.store(kProbationCalls, std::memory_order_relaxed);
+  } else if (!is_inline && trials_left_.load(std::memory_order_relaxed) > 0) {
+    trials_left_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Dispatcher::Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink,
+                     bool is_inline) {
   TimePoint start = clock_.Now();
   if (context.cancelled.load(std::memory_order_acquire)) {
     return sink.Finish(Cancelled("the request was cancelled before the model ran"));
@@ -125,9 +175,11 @@ void Dispatcher::Run(model::InferenceRequest& request, model::CallContext& conte
     return sink.Finish(DeadlineExceeded("the deadline passed before the model ran"));
   }
   uint64_t input_bytes = InputBytes(request);
+  compute_meter.CountCall();
   Status status = Infer(request, sink.response());
   context.compute_time = clock_.Now() - start;
   if (status.ok()) costs_.Record(input_bytes, context.compute_time);
+  LearnFrom(context.compute_time, is_inline);
   metrics_.Observe(Phase::kPredict, context.compute_time);
   if (status.ok()) sink.Send();
   sink.Finish(std::move(status));

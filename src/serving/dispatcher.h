@@ -28,6 +28,9 @@ class Dispatcher final : public model::Predictor {
     int max_concurrency = 0;     ///< 0: no limit.
     int queue_capacity = 1024;
     Duration inline_below = std::chrono::microseconds(250);
+    /// So many calls run on instance threads before any runs on the front end: what a call costs may depend on its values
+    /// and not on its size alone, and a first look should not hold up anybody.
+    int trial_calls = 0;
   };
   Dispatcher(model::Model& model, ModelMetrics& metrics, const Clock& clock, const Options& options);
   ~Dispatcher() override;
@@ -43,7 +46,8 @@ class Dispatcher final : public model::Predictor {
     TimePoint since{};
   };
   bool IsShort(uint64_t input_bytes) const;
-  void Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink);
+  void Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink, bool is_inline);
+  void LearnFrom(Duration took, bool is_inline);
   Status Infer(const model::InferenceRequest& request, model::InferenceResponse& response);
   void Answer(const Queued& queued);
   /// Starts an instance if there is none. ResourceExhausted when the system gives no thread.
@@ -59,6 +63,8 @@ class Dispatcher final : public model::Predictor {
   const Clock& clock_;
   const Options options_;
   CallCost costs_;
+  std::atomic<int> trials_left_;         ///< Calls to see on instance threads before the front end is used.
+  std::atomic<int> front_end_stalls_{0};  ///< Calls on the front end that took far longer than the mean said.
   BoundedQueue<Queued> queue_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> running_inline_{0};

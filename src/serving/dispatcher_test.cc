@@ -350,5 +350,20 @@ TEST(DispatcherStressTest, AnswersEveryCallOnceWhateverHappensToIt) {
   EXPECT_EQ(metrics.Latency(Phase::kPredict).count, static_cast<uint64_t>(ok.load()));
 }
 
+TEST_F(DispatcherTest, TriesTheModelOnInstanceThreadsBeforeTheFrontEnd) {
+  auto dispatcher = Make(echo_, {.trial_calls = 3});
+  dispatcher->costs().Record(kInputBytes, microseconds(10));
+  for (int i = 0; i < 3; ++i) {
+    FakeCall call(/*may_run_inline=*/true);
+    dispatcher->Predict(call.request, call.context, call);
+    EXPECT_TRUE(call.Wait().ok());
+    EXPECT_FALSE(call.FinishedHere()) << i;
+  }
+  FakeCall call(/*may_run_inline=*/true);
+  dispatcher->Predict(call.request, call.context, call);
+  EXPECT_TRUE(call.Wait().ok());
+  EXPECT_TRUE(call.FinishedHere());
+}
+
 }  // namespace
 }  // namespace triune::serving

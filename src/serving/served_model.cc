@@ -5,6 +5,11 @@
 #include "serving/warm_up.h"
 
 namespace triune::serving {
+namespace {
+
+constexpr int kTrialCalls = 32;
+
+}  // namespace
 
 std::string_view ModelStateName(ModelState state) {
   switch (state) {
@@ -47,7 +52,8 @@ void ServedModel::SetLoaded(std::shared_ptr<model::ModelRuntime> runtime, std::u
   auto dispatcher = std::make_unique<Dispatcher>(*model_, metrics_, clock_,
                                                  Dispatcher::Options{.instances = config_.instances,
                                                                      .max_concurrency = config_.max_concurrency,
-                                                                     .queue_capacity = config_.max_in_flight});
+                                                                     .queue_capacity = config_.max_in_flight,
+                                                                     .trial_calls = kTrialCalls});
   if (config_.warm_up) WarmUp(*model_, clock_, dispatcher->costs());
   dispatcher_ = std::move(dispatcher);
   state_.store(ModelState::kLoaded, std::memory_order_release);

@@ -78,7 +78,9 @@ inference::ModelInferRequest TypedRequest() {
   contents->add_bool_contents(true);
   contents->add_bool_contents(false);
   auto ints = [&](const char* name, const char* dtype, std::vector<int32_t> values) {
-    auto* field = AddInput(message, name, dtype, {static_cast<int64_t>(values.size())})->mutable_contents()->mutable_int_contents();
+    auto* field = AddInput(message, name, dtype, {static_cast<int64_t>(values.size())})
+                      ->mutable_contents()
+                      ->mutable_int_contents();
     field->Add(values.begin(), values.end());
   };
   ints("int8", "INT8", {-128, 127});
@@ -88,7 +90,9 @@ inference::ModelInferRequest TypedRequest() {
   contents->add_int64_contents(INT64_MIN);
   contents->add_int64_contents(INT64_MAX);
   auto uints = [&](const char* name, const char* dtype, std::vector<uint32_t> values) {
-    auto* field = AddInput(message, name, dtype, {static_cast<int64_t>(values.size())})->mutable_contents()->mutable_uint_contents();
+    auto* field = AddInput(message, name, dtype, {static_cast<int64_t>(values.size())})
+                      ->mutable_contents()
+                      ->mutable_uint_contents();
     field->Add(values.begin(), values.end());
   };
   uints("uint8", "UINT8", {0, 255});
@@ -211,7 +215,8 @@ TEST(DecodeInferRequestTest, UnpackedElementsAreReadToo) {
   float number = 1.5F;
   std::string body = "\x35" + std::string(reinterpret_cast<const char*>(&number), 4);  // field 6 as a fixed32
   body += body;
-  std::string tensor = input.SerializeAsString() + "\x18\x02\x2a" + std::string(1, static_cast<char>(body.size())) + body;
+  std::string tensor =
+      input.SerializeAsString() + "\x18\x02\x2a" + std::string(1, static_cast<char>(body.size())) + body;
   Decoded decoded = Decode("\x2a" + std::string(1, static_cast<char>(tensor.size())) + tensor);
   ASSERT_TRUE(decoded.status.ok()) << decoded.status.ToString();
   EXPECT_EQ(decoded.request.inputs[0].shape, (Shape{2}));
@@ -273,7 +278,9 @@ TEST(DecodeInferRequestTest, RefusesFieldsGivenTwice) {
   std::string once = input.SerializeAsString();
   inference::ModelInferRequest::InferInputTensor again;
   again.mutable_contents()->add_fp32_contents(1);
-  auto message = [](const std::string& tensor) { return "\x2a" + std::string(1, static_cast<char>(tensor.size())) + tensor; };
+  auto message = [](const std::string& tensor) {
+    return "\x2a" + std::string(1, static_cast<char>(tensor.size())) + tensor;
+  };
   ASSERT_TRUE(Decode(message(once)).status.ok());
   ExpectRefused(Decode(message(once + again.SerializeAsString())), "input 'x': field 'contents' is given twice");
   again.Clear();
@@ -348,7 +355,8 @@ TEST(DecodeInferRequestTest, GarbageIsRefusedOrReadAsProtobufReadsIt) {
 }
 
 template <typename T>
-void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape, std::vector<T> values) {
+void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape,
+               std::vector<T> values) {
   Tensor& tensor = response.outputs.Add();
   tensor.name = std::move(name);
   tensor.dtype = dtype;
@@ -421,7 +429,8 @@ TEST(EncodeInferResponseTest, WritesRawContents) {
   for (int i = 0; i < message.outputs_size(); ++i) {
     const Tensor& tensor = response.outputs[static_cast<size_t>(i)];
     EXPECT_FALSE(message.outputs(i).has_contents());
-    EXPECT_EQ(message.raw_output_contents(i), std::string_view(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size()))
+    EXPECT_EQ(message.raw_output_contents(i),
+              std::string_view(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size()))
         << tensor.name;
   }
   std::vector<grpc::Slice> slices;
