@@ -54,6 +54,7 @@ typedef struct triune_tensor_spec {
   const int64_t* dims;      /* -1: any */
   int32_t optional;         /* inputs: 1 when a request may leave it out */
   int32_t any_name;         /* inputs: 1 when the model knows no name and takes any */
+  int32_t any_shape;        /* inputs: 1 when the model does not say its shape, not even the rank; rank is 0 */
 } triune_tensor_spec;
 
 typedef struct triune_signature {

@@ -1,6 +1,7 @@
 // A bounded first-in-first-out queue between threads.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -10,17 +11,18 @@
 
 namespace triune {
 
-/// Holds at most `capacity` items, in a ring allocated once. Thread-safe.
+/// Holds at most `capacity` items, in a ring that grows to what was needed and stays so. Thread-safe.
 template <typename T>
 class BoundedQueue {
  public:
-  explicit BoundedQueue(size_t capacity) : ring_(capacity) {}
+  explicit BoundedQueue(size_t capacity) : capacity_(capacity) {}
 
   /// Takes the item and returns true, or leaves it alone and returns false when the queue is full or closed.
   bool TryPush(T&& item) {
     {
       std::lock_guard lock(mutex_);
-      if (closed_ || size_ == ring_.size()) return false;
+      if (closed_ || size_ == capacity_) return false;
+      if (size_ == ring_.size()) Grow();
       ring_[(head_ + size_++) % ring_.size()] = std::move(item);
     }
     not_empty_.notify_one();
@@ -51,9 +53,17 @@ class BoundedQueue {
     std::lock_guard lock(mutex_);
     return size_;
   }
-  size_t capacity() const { return ring_.size(); }
+  size_t capacity() const { return capacity_; }
 
  private:
+  void Grow() {
+    std::vector<T> bigger(std::min(capacity_, std::max<size_t>(16, ring_.size() * 2)));
+    for (size_t i = 0; i < size_; ++i) bigger[i] = std::move(ring_[(head_ + i) % ring_.size()]);
+    ring_ = std::move(bigger);
+    head_ = 0;
+  }
+
+  const size_t capacity_;
   mutable std::mutex mutex_;
   std::condition_variable not_empty_;
   std::vector<T> ring_;

@@ -105,7 +105,8 @@ Status Listen(server::ModelServer& server, const ServeOptions& options) {
 
 Status Serve(const ServeOptions& options) {
   TRIUNE_ASSIGN_OR_RETURN(telemetry::LogLevel level, telemetry::ParseLogLevel(options.log_level));
-  telemetry::ConfigureLog(level, options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText);
+  telemetry::ConfigureLog(level,
+                          options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText);
   sigset_t stop = BlockStopSignals();
   RaiseDescriptorLimit();
   // Tensors of a megabyte or two are common; mapping and unmapping each would cost more than the request.
@@ -158,35 +159,88 @@ void AddOptions(CLI::App& command, ServeOptions& options) {
   command.add_option("models", options.models, "NAME=MODEL (a path or URI), manifests, or folders of manifests")
       ->type_name("[NAME=MODEL | MANIFEST.yaml | DIR]...");
   command.add_option("--model-name", options.model_name, "Name of the model in --model-dir (as KServe passes it)");
-  command.add_option("--model-dir", options.model_dir, "A model's folder (as KServe passes it); default /mnt/models if there is one");
-  command.add_option("--namespace", options.model_namespace, "Namespace of models that don't say theirs")->capture_default_str();
+  command.add_option("--model-dir", options.model_dir,
+                     "A model's folder (as KServe passes it); default /mnt/models if there is one");
+  command.add_option("--namespace", options.model_namespace, "Namespace of models that don't say theirs")
+      ->capture_default_str();
   command.add_flag("--strict", options.strict, "Fields of manifests that are unknown or have no effect are errors");
-  command.add_option("--pvc", options.pvc, "CLAIM=FOLDER: what pvc://CLAIM/ means here; may be repeated")->allow_extra_args(false);
-  command.add_option("--runtime-path", options.runtime_path, "Folder to look for runtimes in, before all others; may be repeated")->allow_extra_args(false);
-  command.add_option("--parameter", options.parameters,
-                     "[MODEL.]KEY=VALUE: parameter of a runtime, such as intra_op_threads; may be repeated")->allow_extra_args(false);
+  command.add_option("--pvc", options.pvc, "CLAIM=FOLDER: what pvc://CLAIM/ means here; may be repeated")
+      ->allow_extra_args(false);
+  command
+      .add_option("--runtime-path", options.runtime_path,
+                  "Folder to look for runtimes in, before all others; may be repeated")
+      ->allow_extra_args(false);
+  command
+      .add_option("--parameter", options.parameters,
+                  "[MODEL.]KEY=VALUE: parameter of a runtime, such as intra_op_threads; may be repeated")
+      ->allow_extra_args(false);
   command.add_option("--address", options.address, "Address to listen on")->capture_default_str();
-  command.add_option("--http-port", options.http_port, "Port of REST; 0: a free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  command.add_option("--grpc-port", options.grpc_port, "Port of gRPC; 0: a free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  command.add_option("--enable-grpc", options.enable_grpc, "Whether to serve gRPC")->expected(0, 1)->default_str("true");
-  command.add_option("--http-threads", options.http_threads, "Threads that read and answer REST; 0: one per core")->check(CLI::Range(0, 1024))->capture_default_str();
-  command.add_option("--grpc-threads", options.grpc_threads, "The same for gRPC")->check(CLI::Range(0, 1024))->capture_default_str();
+  command.add_option("--http-port", options.http_port, "Port of REST; 0: a free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command.add_option("--grpc-port", options.grpc_port, "Port of gRPC; 0: a free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command.add_option("--enable-grpc", options.enable_grpc, "Whether to serve gRPC")
+      ->expected(0, 1)
+      ->default_str("true");
+  command.add_option("--http-threads", options.http_threads, "Threads that read and answer REST; 0: one per core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command.add_option("--grpc-threads", options.grpc_threads, "The same for gRPC")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
   command.add_option("--ports-file", options.ports_file, "File to write the ports to, as JSON, once they listen");
   const char* limits = "Limits";
-  command.add_option("--max-header-bytes", options.max_header_bytes, "Largest head of a request")->check(CLI::Range(uint64_t{1024}, uint64_t{16} << 20))->capture_default_str()->group(limits);
-  command.add_option("--max-body-bytes", options.max_body_bytes, "Largest body of a request, also when unpacked")->capture_default_str()->group(limits);
-  command.add_option("--max-buffered-bytes", options.max_buffered_bytes, "Bodies being read, all together")->capture_default_str()->group(limits);
-  command.add_option("--max-connections", options.max_connections, "REST connections")->capture_default_str()->group(limits);
-  command.add_option("--max-inflight-per-model", options.max_in_flight, "Requests of one model, waiting and running")->check(CLI::Range(1, 1 << 20))->capture_default_str()->group(limits);
-  command.add_option("--read-timeout", options.read_timeout, "Seconds for a request to arrive")->check(CLI::PositiveNumber)->capture_default_str()->group(limits);
-  command.add_option("--idle-timeout", options.idle_timeout, "Seconds a connection may idle")->check(CLI::PositiveNumber)->capture_default_str()->group(limits);
-  command.add_option("--write-timeout", options.write_timeout, "Seconds a client may take no byte of its response")->check(CLI::PositiveNumber)->capture_default_str()->group(limits);
-  command.add_option("--request-timeout", options.request_timeout, "Seconds for a request to be answered; 0: no limit")->check(CLI::NonNegativeNumber)->capture_default_str()->group(limits);
-  command.add_option("--drain-timeout", options.drain_timeout, "Seconds to finish requests after SIGTERM")->check(CLI::NonNegativeNumber)->capture_default_str()->group(limits);
-  command.add_option("--gzip-level", options.gzip_level, "Compression for clients that ask for it, 1 to 9; 0: none")->check(CLI::Range(0, 9))->capture_default_str();
+  command.add_option("--max-header-bytes", options.max_header_bytes, "Largest head of a request")
+      ->check(CLI::Range(uint64_t{1024}, uint64_t{16} << 20))
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--max-body-bytes", options.max_body_bytes, "Largest body of a request, also when unpacked")
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--max-buffered-bytes", options.max_buffered_bytes, "Bodies being read, all together")
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--max-connections", options.max_connections, "REST connections")
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--max-inflight-per-model", options.max_in_flight, "Requests of one model, waiting and running")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--read-timeout", options.read_timeout, "Seconds for a request to arrive")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--idle-timeout", options.idle_timeout, "Seconds a connection may idle")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--write-timeout", options.write_timeout, "Seconds a client may take no byte of its response")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--request-timeout", options.request_timeout, "Seconds for a request to be answered; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--drain-timeout", options.drain_timeout, "Seconds to finish requests after SIGTERM")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(limits);
+  command.add_option("--gzip-level", options.gzip_level, "Compression for clients that ask for it, 1 to 9; 0: none")
+      ->check(CLI::Range(0, 9))
+      ->capture_default_str();
   const char* logs = "Logs";
-  command.add_option("--log-level", options.log_level, "Least level to log")->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))->capture_default_str()->group(logs);
-  command.add_option("--log-format", options.log_format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str()->group(logs);
+  command.add_option("--log-level", options.log_level, "Least level to log")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
+      ->capture_default_str()
+      ->group(logs);
+  command.add_option("--log-format", options.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str()
+      ->group(logs);
   command.add_flag("--access-log", options.access_log, "One line per request")->group(logs);
 }
 

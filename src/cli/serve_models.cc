@@ -30,7 +30,8 @@ bool IsNamedModel(const std::string& argument) {
 
 class ModelCollector {
  public:
-  ModelCollector(const ServeOptions& options, model::RuntimeCatalog& runtimes) : options_(options), runtimes_(runtimes) {}
+  ModelCollector(const ServeOptions& options, model::RuntimeCatalog& runtimes)
+      : options_(options), runtimes_(runtimes) {}
 
   Result<std::vector<serving::ModelConfig>> Collect() {
     TRIUNE_RETURN_IF_ERROR(ReadClaims());
@@ -106,7 +107,8 @@ class ModelCollector {
   /// --model-name and --model-dir, as KServe passes them to its containers.
   Status AddContainerModel() {
     std::error_code error;
-    bool in_container = options_.models.empty() && options_.model_dir.empty() && fs::is_directory(kMountedModels, error);
+    bool in_container =
+        options_.models.empty() && options_.model_dir.empty() && fs::is_directory(kMountedModels, error);
     if (options_.model_dir.empty() && !in_container) {
       if (options_.model_name.empty()) return {};
       if (!options_.models.empty()) return InvalidArgument("--model-name is given without --model-dir");
@@ -140,7 +142,8 @@ class ModelCollector {
   }
 
   Status AddModel(const std::string& name, const std::string& uri) {
-    TRIUNE_ASSIGN_OR_RETURN(platform::Deployment deployment, platform::Deploy(name, options_.model_namespace, uri, defaults_));
+    TRIUNE_ASSIGN_OR_RETURN(platform::Deployment deployment,
+                            platform::Deploy(name, options_.model_namespace, uri, defaults_));
     Add(std::move(deployment));
     return {};
   }

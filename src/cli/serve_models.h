@@ -13,8 +13,8 @@ namespace triune::cli {
 /// Whether the arguments, or a model mounted as KServe does it, name anything to serve.
 bool NamesModels(const ServeOptions& options);
 
-/// Reads the manifests and interprets the arguments. Warnings go to the log; errors in manifests are printed, each on its
-/// line, and make the call fail.
+/// Reads the manifests and interprets the arguments. Warnings go to the log; errors in manifests are printed, each on
+/// its line, and make the call fail.
 Result<std::vector<serving::ModelConfig>> ModelsToServe(const ServeOptions& options, model::RuntimeCatalog& runtimes);
 
 }  // namespace triune::cli

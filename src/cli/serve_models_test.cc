@@ -120,7 +120,7 @@ TEST_F(ModelsToServeTest, AModelAloneIsNamedAfterItsFileOrFolder) {
   options_.models = {root_ + "/models/plain.net", root_ + "/models/iris", root_ + "/models/iris/",
                      root_ + "/models/iris/model.net", root_ + "/models/1.5"};
   EXPECT_THAT(Models(), ElementsAre("default/plain $/models/plain.net", "default/iris $/models/iris",
-                                    "default/iris $/models/iris/", "default/iris $/models/iris/model.net",
+                                    "default/iris $/models/iris", "default/iris $/models/iris/model.net",
                                     "default/1.5 $/models/1.5"));
 }
 
@@ -182,10 +182,11 @@ TEST_F(ModelsToServeTest, AMalformedParameterIsAnError) {
 }
 
 TEST_F(ModelsToServeTest, AManifestWithAnErrorServesNothingAndSaysWhere) {
-  options_.models = {"good=" + root_ + "/models/iris", Write("bad.yaml", "apiVersion: serving.kserve.io/v1beta1\n"
-                                                                        "kind: InferenceService\n"
-                                                                        "metadata: {name: bad}\n"
-                                                                        "spec: {predictor: {}}\n")};
+  options_.models = {"good=" + root_ + "/models/iris", Write("bad.yaml",
+                                                             "apiVersion: serving.kserve.io/v1beta1\n"
+                                                             "kind: InferenceService\n"
+                                                             "metadata: {name: bad}\n"
+                                                             "spec: {predictor: {}}\n")};
   EXPECT_THAT(Error(), AllOf(HasSubstr("bad.yaml:4"), HasSubstr("INVALID_ARGUMENT")));
 }
 
@@ -210,7 +211,8 @@ TEST_F(ModelsToServeTest, StrictMakesUnknownFieldsErrors) {
 
 TEST_F(ModelsToServeTest, APathThatIsNotThereIsAnError) {
   options_.models = {root_ + "/nothing"};
-  EXPECT_THAT(Error(), AllOf(HasSubstr("/nothing"), HasSubstr("no such file or folder"), HasSubstr("INVALID_ARGUMENT")));
+  EXPECT_THAT(Error(),
+              AllOf(HasSubstr("/nothing"), HasSubstr("no such file or folder"), HasSubstr("INVALID_ARGUMENT")));
 }
 
 TEST_F(ModelsToServeTest, AFileOfNoKnownFormatIsAnErrorThatSaysWhatIsKnown) {

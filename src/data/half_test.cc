@@ -17,7 +17,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 double ByDefinition(uint32_t bits) {
   uint32_t exponent = (bits >> 10U) & 0x1FU;
   double fraction = bits & 0x3FFU;
-  double magnitude = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, static_cast<int>(exponent) - 25);
+  double magnitude =
+      exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, static_cast<int>(exponent) - 25);
   return (bits & 0x8000U) != 0 ? -magnitude : magnitude;
 }
 

@@ -31,7 +31,7 @@ Status CheckInput(const TensorSpec& spec, const Tensor& tensor) {
     return InvalidArgument("input " + Quoted(tensor.name) + ": datatype differs from the model's: got " +
                            std::string(DTypeName(tensor.dtype)) + ", want " + NamesOf(spec.accepted));
   }
-  if (!spec.shape.Accepts(tensor.shape)) {
+  if (!spec.any_shape && !spec.shape.Accepts(tensor.shape)) {
     return InvalidArgument("input " + Quoted(tensor.name) + ": shape differs from the model's: got " +
                            tensor.shape.ToString() + ", want " + spec.shape.ToString());
   }

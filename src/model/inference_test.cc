@@ -127,15 +127,27 @@ INSTANTIATE_TEST_SUITE_P(
                 "input 'text' is given twice"},
         Refusal{"dtype", [](auto& request) { request.inputs[0].dtype = DType::kInt32; },
                 "input 'pixels': datatype differs from the model's: got INT32, want FP32 or FP64"},
-        Refusal{"dimension", [](auto& request) { request.inputs[0].shape = {1, 4}; },
+        Refusal{"dimension",
+                [](auto& request) {
+                  request.inputs[0].shape = {1, 4};
+                },
                 "input 'pixels': shape differs from the model's: got [1,4], want [-1,3]"},
         Refusal{"rank", [](auto& request) { request.inputs[0].shape = {3}; },
                 "input 'pixels': shape differs from the model's: got [3], want [-1,3]"},
-        Refusal{"negative dimension", [](auto& request) { request.inputs[0].shape = {-1, 3}; },
+        Refusal{"negative dimension",
+                [](auto& request) {
+                  request.inputs[0].shape = {-1, 3};
+                },
                 "input 'pixels': shape is negative or too large: got [-1,3]"},
-        Refusal{"overflow", [](auto& request) { request.inputs[0].shape = {int64_t{1} << 62, 3}; },
+        Refusal{"overflow",
+                [](auto& request) {
+                  request.inputs[0].shape = {int64_t{1} << 62, 3};
+                },
                 "input 'pixels': shape is negative or too large: got [4611686018427387904,3]"},
-        Refusal{"overflow of the bytes", [](auto& request) { request.inputs[0].shape = {int64_t{1} << 61, 3}; },
+        Refusal{"overflow of the bytes",
+                [](auto& request) {
+                  request.inputs[0].shape = {int64_t{1} << 61, 3};
+                },
                 "input 'pixels': shape is too large: got [2305843009213693952,3]"},
         Refusal{"too little data", [](auto& request) { request.inputs[0].data = Buffer::Allocate(11); },
                 "input 'pixels': data size differs from shape [1,3] of FP32: got 11 bytes, want 12"},
@@ -143,8 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "input 'pixels': data size differs from shape [1,3] of FP32: got 16 bytes, want 12"},
         Refusal{"no data", [](auto& request) { request.inputs[0].data.Reset(); },
                 "input 'pixels': data size differs from shape [1,3] of FP32: got 0 bytes, want 12"},
-        Refusal{"strings cut short",
-                [](auto& request) { request.inputs[1].data.mutable_data()[0] = std::byte{1}; },
+        Refusal{"strings cut short", [](auto& request) { request.inputs[1].data.mutable_data()[0] = std::byte{1}; },
                 "input 'text': BYTES data is cut short: element 0 is longer than what is left of the 4 bytes"},
         Refusal{"number of strings", [](auto& request) { request.inputs[1].shape = {2}; },
                 "input 'text': element count differs from shape [2]: got 1, want 2"},

@@ -111,6 +111,7 @@ Result<TensorSpec> ReadSpec(const triune_tensor_spec& spec) {
   result.shape = Shape(std::span(spec.dims, spec.rank));
   result.optional = spec.optional != 0;
   result.any_name = spec.any_name != 0;
+  result.any_shape = spec.any_shape != 0;
   return result;
 }
 

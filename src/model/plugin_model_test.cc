@@ -24,10 +24,10 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int64_t kAny[] = {-1};
-constexpr triune_tensor_spec kInputs[] = {{"a", TRIUNE_FP64, 1U << TRIUNE_FP32, 1, kAny, 0, 0},
-                                          {"b", TRIUNE_INT32, 0, 1, kAny, /*optional=*/1, 0}};
-constexpr triune_tensor_spec kOutputs[] = {{"first", TRIUNE_FP64, 0, 1, kAny, 0, 0},
-                                           {"second", TRIUNE_FP64, 0, 1, kAny, 0, 0}};
+constexpr triune_tensor_spec kInputs[] = {{"a", TRIUNE_FP64, 1U << TRIUNE_FP32, 1, kAny, 0, 0, 0},
+                                          {"b", TRIUNE_INT32, 0, 1, kAny, /*optional=*/1, 0, 0}};
+constexpr triune_tensor_spec kOutputs[] = {{"first", TRIUNE_FP64, 0, 1, kAny, 0, 0, 0},
+                                           {"second", TRIUNE_FP64, 0, 1, kAny, 0, 0, 0}};
 constexpr triune_signature kSignature = {
     .inputs = kInputs, .input_count = 2, .outputs = kOutputs, .output_count = 2, .platform = "fake"};
 

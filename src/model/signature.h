@@ -16,7 +16,8 @@ struct TensorSpec {
   DTypeSet accepted;  ///< Inputs: the dtypes that a request may use. Contains `dtype`.
   Shape shape;        ///< -1: any.
   bool optional = false;
-  bool any_name = false;  ///< Inputs: the model knows no name and takes any.
+  bool any_name = false;   ///< Inputs: the model knows no name and takes any.
+  bool any_shape = false;  ///< Inputs: the model does not say its shape, not even the rank; its runtime checks.
 };
 
 struct Signature {

@@ -84,7 +84,8 @@ void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
     if (variable.name == "OMP_NUM_THREADS" && !threads.empty()) {
       SetParameter(deployment.config, threads, variable.value);
     } else {
-      deployment.warnings.push_back(StrCat("env ", variable.name, " has no effect: the model runs inside the server's process"));
+      deployment.warnings.push_back(
+          StrCat("env ", variable.name, " has no effect: the model runs inside the server's process"));
     }
   }
 }
@@ -115,7 +116,8 @@ Status TakeOwnParameters(serving::ModelConfig& config) {
   for (auto entry = config.parameters.begin(); entry != config.parameters.end();) {
     const auto& [key, value] = *entry;
     if (key == "warm_up") {
-      if (value != "true" && value != "false") return InvalidArgument(StrCat("parameter warm_up is not true or false: got '", value, "'"));
+      if (value != "true" && value != "false")
+        return InvalidArgument(StrCat("parameter warm_up is not true or false: got '", value, "'"));
       config.warm_up = value == "true";
     } else if (key == "instances") {
       char* end = nullptr;
@@ -177,8 +179,8 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
   TRIUNE_RETURN_IF_ERROR(TakeOwnParameters(config));
   if (config.max_concurrency > 0) config.instances = std::min(config.instances, config.max_concurrency);
   if (!spec.runtime_version.empty()) {
-    deployment.warnings.push_back(StrCat("runtimeVersion ", spec.runtime_version,
-                                         " has no effect: the version that is installed serves"));
+    deployment.warnings.push_back(
+        StrCat("runtimeVersion ", spec.runtime_version, " has no effect: the version that is installed serves"));
   }
   if (spec.storage_uri.empty()) {
     config.unusable = Unimplemented("spec.predictor.model.storage without storageUri is not supported in this version");

@@ -36,7 +36,8 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
 Result<Deployment> Deploy(const std::string& name, const std::string& model_namespace, const std::string& uri,
                           const DeploymentDefaults& defaults);
 
-/// Container arguments as KServe's runtimes take them (--key=value, --key value, --flag) as key/value pairs, with '_' for
+/// Container arguments as KServe's runtimes take them (--key=value, --key value, --flag) as key/value pairs, with '_'
+/// for
 /// '-' in keys and "true" for flags.
 Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments);
 

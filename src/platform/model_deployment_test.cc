@@ -39,8 +39,9 @@ class DeployTest : public ::testing::Test {
   /// An InferenceService "iris" whose predictor and model have these lines besides the format and the URI.
   resource::InferenceService Service(const std::string& model_lines = "", const std::string& predictor_lines = "",
                                      const std::string& format = "onnx", const std::string& uri = "iris") const {
-    std::string text = "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: iris, namespace: team}\n"
-                       "spec:\n  predictor:\n";
+    std::string text =
+        "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: iris, namespace: team}\n"
+        "spec:\n  predictor:\n";
     for (const std::string& line : Lines(predictor_lines)) text += StrCat("    ", line, "\n");
     text += StrCat("    model:\n      modelFormat: {name: ", format, "}\n      storageUri: ", uri, "\n");
     for (const std::string& line : Lines(model_lines)) text += StrCat("      ", line, "\n");
@@ -137,15 +138,17 @@ TEST_F(DeployTest, TheCpuLimitSaysHowManyInstances) {
 }
 
 TEST_F(DeployTest, ArgumentsAreParameters) {
-  Deployment deployment = Deployed(Service("args: [--intra-op-threads=2, --allow_spinning, --execution_mode, parallel]"));
-  EXPECT_THAT(deployment.config.parameters,
-              ElementsAre(Pair("intra_op_threads", "2"), Pair("allow_spinning", "true"), Pair("execution_mode", "parallel")));
+  Deployment deployment =
+      Deployed(Service("args: [--intra-op-threads=2, --allow_spinning, --execution_mode, parallel]"));
+  EXPECT_THAT(deployment.config.parameters, ElementsAre(Pair("intra_op_threads", "2"), Pair("allow_spinning", "true"),
+                                                        Pair("execution_mode", "parallel")));
   EXPECT_THAT(deployment.warnings, IsEmpty());
 }
 
 TEST_F(DeployTest, ArgumentsOfKServesContainersDoNoHarm) {
-  Deployment deployment = Deployed(Service("args: [--model_name=flower, --http-port=9000, --model_dir, /mnt/models, "
-                                           "--workers, '4', --enable_latency_logging, --predictor_use_ssl=false]"));
+  Deployment deployment =
+      Deployed(Service("args: [--model_name=flower, --http-port=9000, --model_dir, /mnt/models, "
+                       "--workers, '4', --enable_latency_logging, --predictor_use_ssl=false]"));
   EXPECT_EQ(deployment.config.name, "flower");
   EXPECT_THAT(deployment.config.parameters, IsEmpty());
   EXPECT_THAT(deployment.warnings,

@@ -5,7 +5,9 @@
 
 namespace triune::serving {
 
-int CallCost::ClassOf(uint64_t input_bytes) { return std::min(static_cast<int>(std::bit_width(input_bytes)), kClasses - 1); }
+int CallCost::ClassOf(uint64_t input_bytes) {
+  return std::min(static_cast<int>(std::bit_width(input_bytes)), kClasses - 1);
+}
 
 void CallCost::Record(uint64_t input_bytes, Duration took) {
   std::atomic<int64_t>& cell = mean_ns_[static_cast<size_t>(ClassOf(input_bytes))];

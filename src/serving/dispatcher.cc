@@ -78,10 +78,13 @@ Dispatcher::~Dispatcher() {
   instances_.clear();  // joins
 }
 
-bool Dispatcher::IsShort(uint64_t input_bytes) const {
-  if (trials_left_.load(std::memory_order_relaxed) > 0) return false;
+bool Dispatcher::LooksShort(uint64_t input_bytes) const {
   auto estimate = costs_.Estimate(input_bytes);
   return estimate && *estimate < options_.inline_below;
+}
+
+bool Dispatcher::IsShort(uint64_t input_bytes) const {
+  return trials_left_.load(std::memory_order_relaxed) <= 0 && LooksShort(input_bytes);
 }
 
 void Dispatcher::Predict(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink) {
@@ -100,9 +103,9 @@ void Dispatcher::Predict(model::InferenceRequest& request, model::CallContext& c
   metrics_.queued.fetch_add(1, std::memory_order_relaxed);
   if (!queue_.TryPush({&request, &context, &sink, clock_.Now()})) {
     metrics_.queued.fetch_sub(1, std::memory_order_relaxed);
-    return sink.Finish(stopping_ ? Unavailable("the model is being unloaded")
-                                 : ResourceExhausted(StrCat("the model's queue is full: its capacity is ",
-                                                            queue_.capacity())));
+    return sink.Finish(
+        stopping_ ? Unavailable("the model is being unloaded")
+                  : ResourceExhausted(StrCat("the model's queue is full: its capacity is ", queue_.capacity())));
   }
   StartInstanceIfNeeded();
 }
@@ -116,16 +119,19 @@ Status Dispatcher::EnsureInstance() {
 
 void Dispatcher::StartInstanceIfNeeded() {
   if (all_started_.load(std::memory_order_acquire)) return;
-  if (queue_.size() <= static_cast<size_t>(std::max(idle_instances_.load(), 0))) return;
+  if (queue_.size() <= static_cast<size_t>(idle_instances_.load())) return;
   std::lock_guard lock(instances_mutex_);
   // Without a thread the request waits for one of the instances that there are.
   if (!stopping_ && instances_.size() < static_cast<size_t>(options_.instances)) StartInstance();
 }
 
 bool Dispatcher::StartInstance() {
+  // Idle from now on, although it takes a while until it waits: the next request need not start another one.
+  idle_instances_.fetch_add(1);
   try {
     instances_.emplace_back([this] { InstanceLoop(); });
   } catch (const std::system_error&) {
+    idle_instances_.fetch_sub(1);
     return false;
   }
   any_started_.store(true, std::memory_order_release);
@@ -134,14 +140,12 @@ bool Dispatcher::StartInstance() {
 }
 
 void Dispatcher::InstanceLoop() {
-  for (;;) {
-    idle_instances_.fetch_add(1);
-    auto next = queue_.Pop();
+  while (auto next = queue_.Pop()) {
     idle_instances_.fetch_sub(1);
-    if (!next) return;
     // Whoever queued the next request may have counted on this thread, which is no longer idle.
     StartInstanceIfNeeded();
     Answer(*next);
+    idle_instances_.fetch_add(1);
   }
 }
 
@@ -175,11 +179,13 @@ void Dispatcher::Run(model::InferenceRequest& request, model::CallContext& conte
     return sink.Finish(DeadlineExceeded("the deadline passed before the model ran"));
   }
   uint64_t input_bytes = InputBytes(request);
+  bool looked_short = is_inline || LooksShort(input_bytes);
   compute_meter.CountCall();
   Status status = Infer(request, sink.response());
   context.compute_time = clock_.Now() - start;
   if (status.ok()) costs_.Record(input_bytes, context.compute_time);
-  LearnFrom(context.compute_time, is_inline);
+  // That a call known to be long was long says nothing about the short ones.
+  if (looked_short) LearnFrom(context.compute_time, is_inline);
   metrics_.Observe(Phase::kPredict, context.compute_time);
   if (status.ok()) sink.Send();
   sink.Finish(std::move(status));

@@ -24,12 +24,12 @@ namespace triune::serving {
 class Dispatcher final : public model::Predictor {
  public:
   struct Options {
-    int instances = 1;  ///< Those over max_concurrency are not used.
-    int max_concurrency = 0;     ///< 0: no limit.
+    int instances = 1;        ///< Those over max_concurrency are not used.
+    int max_concurrency = 0;  ///< 0: no limit.
     int queue_capacity = 1024;
     Duration inline_below = std::chrono::microseconds(250);
-    /// So many calls run on instance threads before any runs on the front end: what a call costs may depend on its values
-    /// and not on its size alone, and a first look should not hold up anybody.
+    /// So many calls run on instance threads before any runs on the front end: what a call costs may depend on its
+    /// values and not on its size alone, and a first look should not hold up anybody.
     int trial_calls = 0;
   };
   Dispatcher(model::Model& model, ModelMetrics& metrics, const Clock& clock, const Options& options);
@@ -45,6 +45,8 @@ class Dispatcher final : public model::Predictor {
     model::ResponseSink* sink = nullptr;
     TimePoint since{};
   };
+  /// By its size alone.
+  bool LooksShort(uint64_t input_bytes) const;
   bool IsShort(uint64_t input_bytes) const;
   void Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink, bool is_inline);
   void LearnFrom(Duration took, bool is_inline);
@@ -63,12 +65,12 @@ class Dispatcher final : public model::Predictor {
   const Clock& clock_;
   const Options options_;
   CallCost costs_;
-  std::atomic<int> trials_left_;         ///< Calls to see on instance threads before the front end is used.
+  std::atomic<int> trials_left_;          ///< Calls to see on instance threads before the front end is used.
   std::atomic<int> front_end_stalls_{0};  ///< Calls on the front end that took far longer than the mean said.
   BoundedQueue<Queued> queue_;
   std::atomic<bool> stopping_{false};
   std::atomic<int> running_inline_{0};
-  std::atomic<int> idle_instances_{0};
+  std::atomic<int> idle_instances_{0};  ///< Waiting for a request, or about to.
   std::atomic<bool> any_started_{false};
   std::atomic<bool> all_started_{false};
   std::mutex instances_mutex_;

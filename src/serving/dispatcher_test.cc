@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -229,14 +230,19 @@ TEST_F(DispatcherTest, DestructorFinishesWhatRunsAndRefusesWhatIsQueued) {
 }
 
 TEST_F(DispatcherTest, WorksOnSeveralRequestsAtOnceWhenInstancesAllowIt) {
-  // Every round starts with idle instances and ends only if both requests are in the model at the same time.
-  std::atomic<std::latch*> both{nullptr};
-  FakeModel model(testing::OneToOne(), [&](const auto&, auto&) { return both.load()->arrive_and_wait(), Status(); });
-  auto dispatcher = Make(model, {.instances = 2});
-  for (int round = 0; round < 500; ++round) {
-    std::latch meeting(2);
-    both = &meeting;
-    FakeCall a, b;
+  // Every round starts with one instance, most often idle, and ends only if two requests are in the model together.
+  for (int round = 0; round < 200; ++round) {
+    std::latch both(2);
+    std::atomic<bool> first{true};
+    FakeModel model(testing::OneToOne(), [&](const auto&, auto&) {
+      if (!first.exchange(false)) both.arrive_and_wait();
+      return Status();
+    });
+    auto dispatcher = Make(model, {.instances = 2});
+    FakeCall alone, a, b;
+    dispatcher->Predict(alone.request, alone.context, alone);
+    EXPECT_TRUE(alone.Wait().ok());
+    if (round % 2 == 0) std::this_thread::yield();
     dispatcher->Predict(a.request, a.context, a);
     dispatcher->Predict(b.request, b.context, b);
     EXPECT_TRUE(a.Wait().ok());
@@ -314,6 +320,70 @@ TEST_F(DispatcherTest, AMaxConcurrencyOfOneRunsOneAtATime) {
   EXPECT_EQ(meter.most(), 1);
 }
 
+/// A model that computes for as long as it is told.
+class BusyModel {
+ public:
+  explicit BusyModel(ManualClock& clock) : clock_(clock) {}
+  std::atomic<Duration> busy{Duration(0)};
+  FakeModel model{testing::OneToOne(), [this](const auto&, auto&) {
+                    timespec start{}, now{};
+                    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+                    Duration spent{0};
+                    while (spent < busy.load()) {
+                      clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+                      spent = seconds(now.tv_sec - start.tv_sec) + Duration(now.tv_nsec - start.tv_nsec);
+                    }
+                    clock_.Advance(busy.load());
+                    return Status();
+                  }};
+
+ private:
+  ManualClock& clock_;
+};
+
+TEST_F(DispatcherTest, AModelThatKeepsStallingTheFrontEndLosesIt) {
+  BusyModel busy(clock_);
+  auto dispatcher = Make(busy.model, {.inline_below = microseconds(50)});
+  dispatcher->costs().Record(kInputBytes, Duration(100));
+  auto runs_here = [&] {
+    FakeCall call(/*may_run_inline=*/true);
+    dispatcher->Predict(call.request, call.context, call);
+    EXPECT_TRUE(call.Wait().ok());
+    return call.FinishedHere();
+  };
+  busy.busy = milliseconds(3);
+  EXPECT_TRUE(runs_here());
+  busy.busy = Duration(0);
+  EXPECT_TRUE(runs_here()) << "once is forgiven";
+  busy.busy = milliseconds(3);
+  EXPECT_TRUE(runs_here());
+  busy.busy = Duration(0);
+  EXPECT_FALSE(runs_here()) << "twice is not";
+  int calls = 1;
+  while (!runs_here()) ASSERT_LT(++calls, 5000);
+  EXPECT_GE(calls, 100) << "it must show itself to be short for a while";
+}
+
+TEST_F(DispatcherTest, LongRequestsDoNotTakeTheFrontEndFromShortOnes) {
+  BusyModel busy(clock_);
+  auto dispatcher = Make(busy.model, {.inline_below = microseconds(50)});
+  dispatcher->costs().Record(kInputBytes, microseconds(1));
+  dispatcher->costs().Record(kInputBytes * 1024, milliseconds(3));
+  busy.busy = milliseconds(3);
+  for (int i = 0; i < 3; ++i) {
+    FakeCall large(/*may_run_inline=*/true);
+    large.request.inputs[0].data = Buffer::Allocate(kInputBytes * 1024);
+    dispatcher->Predict(large.request, large.context, large);
+    EXPECT_TRUE(large.Wait().ok());
+    EXPECT_FALSE(large.FinishedHere());
+  }
+  busy.busy = Duration(0);
+  FakeCall small(/*may_run_inline=*/true);
+  dispatcher->Predict(small.request, small.context, small);
+  EXPECT_TRUE(small.Wait().ok());
+  EXPECT_TRUE(small.FinishedHere());
+}
+
 TEST(DispatcherStressTest, AnswersEveryCallOnceWhateverHappensToIt) {
   ModelMetrics metrics;
   FakeModel model;
@@ -337,7 +407,8 @@ TEST(DispatcherStressTest, AnswersEveryCallOnceWhateverHappensToIt) {
           EXPECT_EQ(call.finishes(), 1);
           EXPECT_EQ(call.sends(), status.ok() ? 1 : 0);
           bool was_dropped = status.code() == StatusCode::kCancelled || status.code() == StatusCode::kDeadlineExceeded;
-          EXPECT_TRUE(status.ok() || was_dropped || status.code() == StatusCode::kResourceExhausted) << status.ToString();
+          EXPECT_TRUE(status.ok() || was_dropped || status.code() == StatusCode::kResourceExhausted)
+              << status.ToString();
           ++(status.ok() ? ok : was_dropped ? dropped : refused);
         }
       });

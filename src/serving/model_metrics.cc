@@ -44,7 +44,8 @@ uint64_t ModelMetrics::Requests(Protocol protocol, StatusCode code) const {
 uint64_t ModelMetrics::RequestBytes() const {
   uint64_t sum = 0;
   for (const auto& slot : shards_) {
-    if (const Shard* shard = slot.load(std::memory_order_acquire)) sum += shard->request_bytes.load(std::memory_order_relaxed);
+    if (const Shard* shard = slot.load(std::memory_order_acquire))
+      sum += shard->request_bytes.load(std::memory_order_relaxed);
   }
   return sum;
 }
@@ -52,7 +53,8 @@ uint64_t ModelMetrics::RequestBytes() const {
 uint64_t ModelMetrics::ResponseBytes() const {
   uint64_t sum = 0;
   for (const auto& slot : shards_) {
-    if (const Shard* shard = slot.load(std::memory_order_acquire)) sum += shard->response_bytes.load(std::memory_order_relaxed);
+    if (const Shard* shard = slot.load(std::memory_order_acquire))
+      sum += shard->response_bytes.load(std::memory_order_relaxed);
   }
   return sum;
 }
@@ -60,7 +62,8 @@ uint64_t ModelMetrics::ResponseBytes() const {
 telemetry::Sample ModelMetrics::Latency(Phase phase) const {
   telemetry::Sample sample;
   for (const auto& slot : shards_) {
-    if (const Shard* shard = slot.load(std::memory_order_acquire)) shard->latency[static_cast<size_t>(phase)].AddTo(sample);
+    if (const Shard* shard = slot.load(std::memory_order_acquire))
+      shard->latency[static_cast<size_t>(phase)].AddTo(sample);
   }
   return sample;
 }

@@ -22,7 +22,8 @@ Catalog::Catalog(std::vector<std::shared_ptr<ServedModel>> models) : models_(std
 }
 
 Result<std::shared_ptr<ServedModel>> Catalog::Find(std::string_view name, std::string_view model_namespace) const {
-  auto first = std::ranges::lower_bound(models_, name, {}, [](const auto& m) -> std::string_view { return m->config().name; });
+  auto first =
+      std::ranges::lower_bound(models_, name, {}, [](const auto& m) -> std::string_view { return m->config().name; });
   auto last = first;
   while (last != models_.end() && (*last)->config().name == name) ++last;
   if (last - first == 1 && (model_namespace.empty() || (*first)->config().model_namespace == model_namespace)) {
@@ -36,13 +37,16 @@ Result<std::shared_ptr<ServedModel>> Catalog::Find(std::string_view name, std::s
                            model_namespace.empty() ? "" : StrCat(" in namespace ", Quoted(model_namespace))));
   }
   std::string namespaces;
-  for (auto it = first; it != last; ++it) namespaces += StrCat(it == first ? "" : ", ", (*it)->config().model_namespace);
+  for (auto it = first; it != last; ++it)
+    namespaces += StrCat(it == first ? "" : ", ", (*it)->config().model_namespace);
   return InvalidArgument(StrCat("several namespaces have a model named ", Quoted(name), ": ", namespaces,
                                 "; say which with /serving/NAMESPACE/NAME before the path"));
 }
 
 ModelRepository::ModelRepository(model::RuntimeCatalog& runtimes, const Clock& clock)
-    : runtimes_(runtimes), clock_(clock), catalog_(std::make_shared<Catalog>(std::vector<std::shared_ptr<ServedModel>>{})) {}
+    : runtimes_(runtimes),
+      clock_(clock),
+      catalog_(std::make_shared<Catalog>(std::vector<std::shared_ptr<ServedModel>>{})) {}
 
 ModelRepository::~ModelRepository() {
   {
@@ -114,9 +118,9 @@ void ModelRepository::Load(ServedModel& model) {
     status = ResourceExhausted(StrCat("loading ended with an exception: ", error.what()));
   }
   if (!status.ok()) {
-    telemetry::LogError("model failed to load", {LogField("model", config.name),
-                                                 LogField("namespace", config.model_namespace),
-                                                 LogField("error", status.ToString())});
+    telemetry::LogError("model failed to load",
+                        {LogField("model", config.name), LogField("namespace", config.model_namespace),
+                         LogField("error", status.ToString())});
     model.SetFailed(std::move(status));
     return;
   }
@@ -149,7 +153,8 @@ void ModelRepository::WaitUntilSettled() {
 void ModelRepository::Collect(std::vector<telemetry::Family>& families) const {
   using telemetry::Family;
   using telemetry::MetricType;
-  Family requests{"triune_requests_total", "Finished requests by model, protocol and status code.", MetricType::kCounter, {}};
+  Family requests{
+      "triune_requests_total", "Finished requests by model, protocol and status code.", MetricType::kCounter, {}};
   Family in_flight{"triune_requests_in_flight", "Requests waiting or running.", MetricType::kGauge, {}};
   Family queued{"triune_requests_queued", "Requests waiting for an instance thread.", MetricType::kGauge, {}};
   Family received{"triune_request_bytes_total", "Bytes of request bodies.", MetricType::kCounter, {}};
@@ -157,10 +162,12 @@ void ModelRepository::Collect(std::vector<telemetry::Family>& families) const {
   Family ready{"triune_model_ready", "1 when the model answers requests.", MetricType::kGauge, {}};
   Family memory{"triune_model_memory_bytes", "Memory that the runtime holds for the model.", MetricType::kGauge, {}};
   std::pair<Phase, Family> phases[] = {
-      {Phase::kPreprocess, {"request_preprocess_seconds", "Time to decode and check a request.", MetricType::kHistogram, {}}},
+      {Phase::kPreprocess,
+       {"request_preprocess_seconds", "Time to decode and check a request.", MetricType::kHistogram, {}}},
       {Phase::kPredict, {"request_predict_seconds", "Time the model took.", MetricType::kHistogram, {}}},
       {Phase::kPostprocess, {"request_postprocess_seconds", "Time to encode a response.", MetricType::kHistogram, {}}},
-      {Phase::kQueue, {"triune_request_queue_seconds", "Time spent waiting for an instance thread.", MetricType::kHistogram, {}}}};
+      {Phase::kQueue,
+       {"triune_request_queue_seconds", "Time spent waiting for an instance thread.", MetricType::kHistogram, {}}}};
   auto now = catalog();
   for (const auto& model : now->models()) {
     const ModelMetrics& metrics = model->metrics();

@@ -98,8 +98,8 @@ TEST(ModelRepositoryTest, AModelThatFailsLeavesTheOthersAlone) {
   ModelConfig unknown = Config("unknown");
   unknown.format = "cobol";
   ASSERT_TRUE(repository
-                  .Add({Config("bad", "/models/bad"), missing, Config("huge", "/models/huge"), unknown,
-                        Config("good"), Config("good2")})
+                  .Add({Config("bad", "/models/bad"), missing, Config("huge", "/models/huge"), unknown, Config("good"),
+                        Config("good2")})
                   .ok());
   repository.WaitUntilSettled();
   EXPECT_FALSE(repository.Ready());
@@ -272,7 +272,8 @@ TEST(ModelRepositoryTest, ReportsMetricsPerModel) {
   };
   EXPECT_EQ(ValueOf(families, "triune_requests_total", with_code("v2", "OK")), 1);
   EXPECT_EQ(ValueOf(families, "triune_requests_total", with_code("grpc", "INVALID_ARGUMENT")), 1);
-  EXPECT_EQ(ValueOf(families, "triune_requests_total", with_code("v1", "OK")), -1) << "what never happened has no series";
+  EXPECT_EQ(ValueOf(families, "triune_requests_total", with_code("v1", "OK")), -1)
+      << "what never happened has no series";
   EXPECT_EQ(ValueOf(families, "triune_requests_in_flight", good_labels), 1);
   EXPECT_EQ(ValueOf(families, "triune_request_bytes_total", good_labels), 8);
   EXPECT_EQ(ValueOf(families, "triune_response_bytes_total", good_labels), 9);

@@ -13,10 +13,14 @@ constexpr int kTrialCalls = 32;
 
 std::string_view ModelStateName(ModelState state) {
   switch (state) {
-    case ModelState::kPending: return "Pending";
-    case ModelState::kLoading: return "Loading";
-    case ModelState::kLoaded: return "Loaded";
-    case ModelState::kFailedToLoad: return "FailedToLoad";
+    case ModelState::kPending:
+      return "Pending";
+    case ModelState::kLoading:
+      return "Loading";
+    case ModelState::kLoaded:
+      return "Loaded";
+    case ModelState::kFailedToLoad:
+      return "FailedToLoad";
   }
   return "";
 }
@@ -36,8 +40,8 @@ Status ServedModel::Enter() {
   int64_t before = metrics_.in_flight.fetch_add(1, std::memory_order_acquire);
   if (before < config_.max_in_flight) return {};
   Leave();
-  return ResourceExhausted(StrCat("model '", config_.name, "' has too many requests in flight: the limit is ",
-                                  config_.max_in_flight));
+  return ResourceExhausted(
+      StrCat("model '", config_.name, "' has too many requests in flight: the limit is ", config_.max_in_flight));
 }
 
 void ServedModel::Predict(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink) {

@@ -30,11 +30,11 @@ struct ModelConfig {
   Status unusable;     ///< Not OK: the model can't be found; its loading fails with this.
   std::string format;  ///< Empty: found out from the files.
   std::vector<std::pair<std::string, std::string>> parameters;  ///< For the runtime.
-  int instances = 1;             ///< Threads for requests that are too long for a front-end thread.
-  int max_concurrency = 0;       ///< containerConcurrency: at most so many run at once; 0: no limit.
-  int max_in_flight = 1024;      ///< Waiting and running; more are refused.
-  Duration request_timeout{0};   ///< 0: none.
-  bool warm_up = true;           ///< Run once on zeros when loaded, to know how long a call takes.
+  int instances = 1;            ///< Threads for requests that are too long for a front-end thread.
+  int max_concurrency = 0;      ///< containerConcurrency: at most so many run at once; 0: no limit.
+  int max_in_flight = 1024;     ///< Waiting and running; more are refused.
+  Duration request_timeout{0};  ///< 0: none.
+  bool warm_up = true;          ///< Run once on zeros when loaded, to know how long a call takes.
 };
 
 /// Thread-safe. Predict() answers, or refuses with the reason while the model is not loaded.

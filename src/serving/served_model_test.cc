@@ -12,10 +12,10 @@
 namespace triune::serving {
 namespace {
 
+using ::testing::AllOf;
 using testing::FakeCall;
 using testing::FakeModel;
 using testing::FakeRuntimes;
-using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 ModelConfig Config(int max_in_flight = 1024) {

@@ -22,6 +22,46 @@ constexpr size_t kMostTensors = 1024;
 
 Status Malformed() { return InvalidArgument("the message is malformed: it is not a ModelInferRequest"); }
 
+// CodedInputStream is more lenient than protobuf's own parser, and the same bytes should not mean two things: tags and
+// lengths longer than five bytes, fields numbered 0 and groups, which proto3 does not have, are malformed.
+
+constexpr int kMostBytesOf32Bits = 5;
+/// Of a wire type that there is not.
+constexpr uint32_t kBadTag = 7;
+
+/// 0 at the end of the message.
+uint32_t NextTag(CodedInputStream& in) {
+  int before = in.CurrentPosition();
+  uint32_t tag = in.ReadTag();
+  int length = in.CurrentPosition() - before;
+  bool is_zero = tag == 0 && length > 0;  // a tag that was there, and not the end
+  return is_zero || length > kMostBytesOf32Bits ? kBadTag : tag;
+}
+
+bool ReadShortVarint(CodedInputStream& in, uint32_t* value) {
+  int before = in.CurrentPosition();
+  uint64_t wide;
+  if (!in.ReadVarint64(&wide) || in.CurrentPosition() - before > kMostBytesOf32Bits) return false;
+  *value = static_cast<uint32_t>(wide);
+  return wide <= std::numeric_limits<uint32_t>::max();
+}
+
+/// Skips a field that is not known.
+bool Skip(CodedInputStream& in, uint32_t tag) {
+  uint64_t wide;
+  uint32_t narrow;
+  if (WireFormatLite::GetTagFieldNumber(tag) == 0) return false;
+  switch (WireFormatLite::GetTagWireType(tag)) {
+    case WireFormatLite::WIRETYPE_VARINT: return in.ReadVarint64(&wide);
+    case WireFormatLite::WIRETYPE_FIXED64: return in.ReadLittleEndian64(&wide);
+    case WireFormatLite::WIRETYPE_LENGTH_DELIMITED:
+      return ReadShortVarint(in, &narrow) && narrow <= static_cast<uint32_t>(std::numeric_limits<int>::max()) &&
+             in.Skip(static_cast<int>(narrow));
+    case WireFormatLite::WIRETYPE_FIXED32: return in.ReadLittleEndian32(&narrow);
+    default: return false;
+  }
+}
+
 /// The tag of a length-delimited field.
 constexpr uint32_t Tag(uint32_t field) { return field << 3U | 2U; }
 
@@ -134,7 +174,7 @@ class Decoder {
       : in_(in), size_(size), request_(request), raw_(scratch.raw), has_contents_(scratch.has_contents), dtype_(scratch.dtype) {}
 
   Status Decode(Contents* contents) {
-    while (uint32_t tag = in_.ReadTag()) {
+    while (uint32_t tag = NextTag(in_)) {
       switch (tag) {
         case Tag(1): TRIUNE_RETURN_IF_ERROR(ReadText(request_.model_name)); break;
         case Tag(2): TRIUNE_RETURN_IF_ERROR(ReadText(request_.model_version)); break;
@@ -144,7 +184,7 @@ class Decoder {
         case Tag(6): TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadOutput(); })); break;
         case Tag(7): TRIUNE_RETURN_IF_ERROR(ReadRaw()); break;
         default:
-          if (!WireFormatLite::SkipField(&in_, tag)) return Malformed();
+          if (!Skip(in_, tag)) return Malformed();
       }
     }
     if (!in_.ConsumedEntireMessage()) return Malformed();
@@ -155,7 +195,7 @@ class Decoder {
   /// The length of a length-delimited field, no longer than what is left of the message.
   bool ReadLength(size_t* length) {
     uint32_t value;
-    if (!in_.ReadVarint32(&value) || value > Left()) return false;
+    if (!ReadShortVarint(in_, &value) || value > Left()) return false;
     *length = value;
     return true;
   }
@@ -193,12 +233,12 @@ class Decoder {
   Status ReadMapEntry(Use use) {
     std::string key;
     std::optional<model::Parameter::Value> value;
-    while (uint32_t tag = in_.ReadTag()) {
+    while (uint32_t tag = NextTag(in_)) {
       if (tag == Tag(1)) {
         TRIUNE_RETURN_IF_ERROR(ReadText(key));
       } else if (tag == Tag(2)) {
         TRIUNE_RETURN_IF_ERROR(ReadMessage([&] { return ReadParameterValue(value); }));
-      } else if (!WireFormatLite::SkipField(&in_, tag)) {
+      } else if (!Skip(in_, tag)) {
         return Malformed();
       }
     }
@@ -207,7 +247,7 @@ class Decoder {
   }
 
   Status ReadParameterValue(std::optional<model::Parameter::Value>& value) {
-    while (uint32_t tag = in_.ReadTag()) {
+    while (uint32_t tag = NextTag(in_)) {
       uint64_t bits;
       switch (tag) {
         case 1U << 3U:
@@ -231,7 +271,7 @@ class Decoder {
           break;
         }
         default:
-          if (!WireFormatLite::SkipField(&in_, tag)) return Malformed();
+          if (!Skip(in_, tag)) return Malformed();
       }
     }
     return {};
@@ -252,7 +292,7 @@ class Decoder {
     bool has_dtype = false;
     std::optional<std::string> unread;  // contents that came before the datatype
     has_contents_.push_back(false);
-    while (uint32_t tag = in_.ReadTag()) {
+    while (uint32_t tag = NextTag(in_)) {
       switch (tag) {
         case Tag(1): TRIUNE_RETURN_IF_ERROR(ReadText(tensor.name)); break;
         case Tag(2):
@@ -284,7 +324,7 @@ class Decoder {
           }
           break;
         default:
-          if (!WireFormatLite::SkipField(&in_, tag)) return Malformed();
+          if (!Skip(in_, tag)) return Malformed();
       }
     }
     if (!has_dtype) {
@@ -328,10 +368,10 @@ class Decoder {
     auto count = tensor.shape.ElementCount();
     // A hint only, and never more than the message could hold.
     ElementWriter writer(tensor.dtype, std::min(static_cast<size_t>(std::max<int64_t>(count.value_or(0), 0)), Left() + 1));
-    while (uint32_t tag = in.ReadTag()) {
+    while (uint32_t tag = NextTag(in)) {
       int field = WireFormatLite::GetTagFieldNumber(tag);
       if (field < 1 || field > 8) {
-        if (!WireFormatLite::SkipField(&in, tag)) return Malformed();
+        if (!Skip(in, tag)) return Malformed();
         continue;
       }
       auto wire_type = WireFormatLite::GetTagWireType(tag);
@@ -348,7 +388,7 @@ class Decoder {
 
   /// A length, no longer than the message and what contains it.
   bool ReadLengthOf(CodedInputStream& in, uint32_t* length) const {
-    if (!in.ReadVarint32(length) || *length > size_) return false;
+    if (!ReadShortVarint(in, length) || *length > size_) return false;
     int limit = in.BytesUntilLimit();
     return limit < 0 || *length <= static_cast<uint32_t>(limit);
   }
@@ -400,7 +440,7 @@ class Decoder {
     if (request_.outputs.size() == kMostTensors) return InvalidArgument(StrCat("there are more than ", kMostTensors, " outputs"));
     model::RequestedOutput& output = request_.outputs.Add();
     bool classification = false;
-    while (uint32_t tag = in_.ReadTag()) {
+    while (uint32_t tag = NextTag(in_)) {
       if (tag == Tag(1)) {
         TRIUNE_RETURN_IF_ERROR(ReadText(output.name));
       } else if (tag == Tag(2)) {
@@ -410,7 +450,7 @@ class Decoder {
             uses_shared_memory_ = uses_shared_memory_ || key == "shared_memory_region";
           });
         }));
-      } else if (!WireFormatLite::SkipField(&in_, tag)) {
+      } else if (!Skip(in_, tag)) {
         return Malformed();
       }
     }

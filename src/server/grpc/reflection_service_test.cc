@@ -156,9 +156,9 @@ TYPED_TEST_SUITE(ReflectionServiceTest, Versions);
 TYPED_TEST(ReflectionServiceTest, ListsTheServices) {
   typename TypeParam::Request request;
   request.set_list_services("*");
+  auto response = this->client_.Ask(request);
   std::set<std::string> names;
-  for (const auto& service : this->client_.Ask(request).list_services_response().service())
-    names.insert(service.name());
+  for (const auto& service : response.list_services_response().service()) names.insert(service.name());
   EXPECT_EQ(names,
             (std::set<std::string>{"inference.GRPCInferenceService", "grpc.health.v1.Health",
                                    "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}));

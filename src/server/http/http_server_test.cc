@@ -121,6 +121,10 @@ class HttpServerTest : public ::testing::Test {
   void WaitUntilNothingIsInFlight() {
     while (server_->InFlight() > 0) std::this_thread::yield();
   }
+  /// For what the server counts after the client has its answer.
+  void WaitForMetric(const std::string& name, double value) {
+    while (Metric(name) != value) std::this_thread::yield();
+  }
   double Metric(const std::string& name) {
     std::vector<telemetry::Family> families;
     server_->Collect(families);
@@ -232,7 +236,7 @@ TEST_F(HttpServerTest, ReadsBodiesOfEverySize) {
       EXPECT_TRUE(response.body == body) << size;
     }
   }
-  EXPECT_EQ(Metric("triune_http_buffered_bytes"), 0);
+  WaitForMetric("triune_http_buffered_bytes", 0);
 }
 
 TEST_F(HttpServerTest, ABodyIsAlignedForTheTensorsBehindItsHeader) {
@@ -266,7 +270,7 @@ TEST_F(HttpServerTest, ReadsChunkedBodies) {
   EXPECT_EQ(client.Receive().body.size(), 1'000'000U);
   sender.join();
   EXPECT_EQ(client.Exchange(Post("/echo", "next")).body, "next");
-  EXPECT_EQ(Metric("triune_http_buffered_bytes"), 0);
+  WaitForMetric("triune_http_buffered_bytes", 0);
 }
 
 TEST_F(HttpServerTest, SaysContinueToThoseWhoWait) {
@@ -333,7 +337,7 @@ TEST_F(HttpServerTest, LimitsTheBytesOfAllBodies) {
   EXPECT_EQ(second.Receive().status, 503);
   ASSERT_TRUE(first.Send(std::string(900'000 - 100, 'x')));
   EXPECT_EQ(first.Receive().body.size(), 900'000U);
-  EXPECT_EQ(Metric("triune_http_buffered_bytes"), 0);
+  WaitForMetric("triune_http_buffered_bytes", 0);
 }
 
 TEST_F(HttpServerTest, RepliesFromAnotherThread) {
@@ -355,7 +359,7 @@ TEST_F(HttpServerTest, TheHandlerStillRepliesWhenTheClientIsGone) {
   Exchange* exchange = handler_.Take(1)[0];
   client.Reset();
   handler_.WaitFor([](const auto& counts) { return counts.gone == 1; });
-  EXPECT_EQ(Metric("triune_http_connections"), 0);
+  WaitForMetric("triune_http_connections", 0);
   EXPECT_EQ(server_->InFlight(), 1U);
   EchoHandler::ReplyTo(*exchange);
   WaitUntilNothingIsInFlight();
@@ -382,7 +386,7 @@ TEST_F(HttpServerTest, AnswersWhenTheDeadlineHasPassed) {
   EXPECT_THAT(response.body, HasSubstr("deadline"));
   // The handler is still at it, and the connection goes on.
   EXPECT_EQ(client.Exchange(Post("/echo", "next")).body, "next");
-  EXPECT_EQ(server_->InFlight(), 1U);
+  while (server_->InFlight() != 1) std::this_thread::yield();
   handler_.WaitFor([](const auto& counts) { return counts.late == 1; });
   EchoHandler::ReplyTo(*handler_.Take(1)[0]);
   WaitUntilNothingIsInFlight();
@@ -424,7 +428,9 @@ TEST_F(HttpServerTest, ClosesIdleConnections) {
   HttpClient never_used = Connect();
   EXPECT_TRUE(never_used.IsClosedByServer());
   HttpClient used = Connect();
-  if (used.Send(Post("/echo", "x")) && used.Receive().status == 200) EXPECT_TRUE(used.IsClosedByServer());
+  // It may be closed before its first request came; never stay open after it.
+  if (used.Send(Post("/echo", "x"))) used.Receive();
+  EXPECT_TRUE(used.IsClosedByServer());
   EXPECT_GE(Metric("triune_http_connections_timed_out_total"), 1);
 }
 
@@ -432,7 +438,7 @@ TEST_F(HttpServerTest, ClosesConnectionsThatDoNotTakeTheirResponse) {
   Start({.write_timeout = std::chrono::milliseconds(1)});
   HttpClient client = Connect();
   ASSERT_TRUE(client.Send(Get("/big")));
-  while (Metric("triune_http_connections_timed_out_total") == 0) std::this_thread::yield();
+  WaitForMetric("triune_http_connections_timed_out_total", 1);
   EXPECT_EQ(client.Receive().status, 0);  // cut short
   WaitUntilNothingIsInFlight();
 }
@@ -453,7 +459,7 @@ TEST_F(HttpServerTest, LimitsTheConnections) {
   }
   EXPECT_EQ(Metric("triune_http_connections_rejected_total"), 1);
   second.reset();
-  while (Metric("triune_http_connections") > 1) std::this_thread::yield();
+  WaitForMetric("triune_http_connections", 1);
   HttpClient fourth = Connect();
   EXPECT_EQ(fourth.Exchange(Post("/echo", "4")).status, 200);
 }
