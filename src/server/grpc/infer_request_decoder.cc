@@ -34,8 +34,8 @@ uint32_t NextTag(CodedInputStream& in) {
   int before = in.CurrentPosition();
   uint32_t tag = in.ReadTag();
   int length = in.CurrentPosition() - before;
-  bool is_zero = tag == 0 && length > 0;  // a tag that was there, and not the end
-  return is_zero || length > kMostBytesOf32Bits ? kBadTag : tag;
+  bool is_end = tag == 0 && length == 0 && in.BytesUntilLimit() <= 0;
+  return (tag == 0 && !is_end) || length > kMostBytesOf32Bits ? kBadTag : tag;
 }
 
 bool ReadShortVarint(CodedInputStream& in, uint32_t* value) {

@@ -7,7 +7,7 @@ namespace triune::server::grpc_api {
 void Lane::Run() {
   void* tag;
   bool ok;
-  while (queue_.Next(&tag, &ok)) static_cast<Tag*>(tag)->Proceed(ok);
+  while (queue_.Next(&tag, &ok)) Tag::FromQueue(tag).Proceed(ok);
 }
 
 void Lane::Wake() {

@@ -32,6 +32,17 @@ Method ToMethod(beast::http::verb verb) {
   }
 }
 
+/// The path of "/path?query", or of the "http://host/path?query" that a proxy may send (RFC 9112 section 3.2.2).
+std::string_view PathOf(std::string_view target) {
+  if (!target.starts_with('/')) {
+    size_t authority = target.find("://");
+    if (authority != std::string_view::npos) {
+      target.remove_prefix(std::min(target.find_first_of("/?", authority + 3), target.size()));
+    }
+  }
+  return target.substr(0, target.find('?'));
+}
+
 ParseError Explain(const error_code& code) {
   if (code == BeastError::header_limit) return {431, "the request's head is larger than --max-header-bytes"};
   if (code == BeastError::body_limit) return {413, "the request's body is larger than --max-body-bytes"};
@@ -74,7 +85,7 @@ class RequestParser::Impl : public beast::http::basic_parser<true> {
                        error_code&) override {
     request->method = ToMethod(method);
     request->target = View(target);
-    request->path = request->target.substr(0, request->target.find('?'));
+    request->path = PathOf(request->target);
     is_1_1_ = version == 11;
     request->is_http_1_0 = !is_1_1_;
   }
@@ -189,8 +200,11 @@ bool RequestParser::keep_alive() const { return impl_->keep_alive(); }
 
 RequestParser::State RequestParser::ReadChunks(std::string_view input, size_t* consumed) {
   *consumed = 0;
+  // Whatever comes, it ends with "0\r\n\r\n", so nothing is lost by waiting for as much; and Beast asserts that it does not
+  // look at the last chunk in smaller pieces.
+  constexpr size_t kLastChunkBytes = 5;
   while (!impl_->is_done()) {
-    if (*consumed == input.size()) return State::kNeedMore;
+    if (input.size() - *consumed < kLastChunkBytes) return State::kNeedMore;
     error_code code;
     size_t used = impl_->put(boost::asio::const_buffer(input.data() + *consumed, input.size() - *consumed), code);
     *consumed += used;

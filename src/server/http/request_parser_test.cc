@@ -10,14 +10,17 @@ namespace {
 using State = RequestParser::State;
 
 struct Parsed {
+  std::string text;  ///< The request's fields are views into it.
   State state = State::kNeedMore;
   Request request;
   RequestParser parser;
   size_t consumed = 0;
 };
 
-/// Reads the head of `text` as it would come in pieces of `piece` bytes.
-void ReadHead(Parsed& parsed, std::string_view text, size_t piece = SIZE_MAX, RequestParser::Limits limits = {}) {
+/// Reads the head of `all` as it would come in pieces of `piece` bytes.
+void ReadHead(Parsed& parsed, std::string_view all, size_t piece = SIZE_MAX, RequestParser::Limits limits = {}) {
+  parsed.text = all;
+  std::string_view text = parsed.text;
   parsed.parser.Reset(limits);
   parsed.request.Clear();
   for (size_t have = std::min(piece, text.size());; have = std::min(have + std::min(piece, text.size()), text.size())) {
@@ -54,6 +57,17 @@ TEST(RequestParserTest, ReadsAHead) {
   EXPECT_EQ(parsed.parser.content_length(), 5U);
   EXPECT_FALSE(parsed.parser.chunked());
   EXPECT_TRUE(parsed.parser.keep_alive());
+}
+
+TEST(RequestParserTest, FindsThePathOfATarget) {
+  const std::pair<const char*, const char*> paths[] = {
+      {"/", "/"}, {"/a/b?c=/d", "/a/b"}, {"http://host:8080/a/b?c", "/a/b"}, {"http://host", ""}, {"http://host?/x", ""}, {"*", "*"}};
+  for (const auto& [target, path] : paths) {
+    Parsed parsed;
+    ReadHead(parsed, "GET " + std::string(target) + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    ASSERT_EQ(parsed.state, State::kHeadDone) << target;
+    EXPECT_EQ(parsed.request.path, path) << target;
+  }
 }
 
 TEST(RequestParserTest, KnowsTheMethods) {
@@ -216,9 +230,13 @@ TEST(RequestParserTest, ReadsChunkedBodiesInPiecesOfEverySize) {
     EXPECT_EQ(read.body, "hello, chunked world") << piece;
     EXPECT_EQ(read.rest, "GET") << piece;
   }
-  Chunked empty = ReadChunks("0\r\n\r\n");
-  EXPECT_EQ(empty.status, 200);
-  EXPECT_EQ(empty.body, "");
+  for (const char* end : {"0\r\n\r\n", "0\r\nHost: h\r\n\r\n", "000000\r\n\r\n"}) {
+    for (size_t piece = 1; piece <= 8; ++piece) {
+      Chunked empty = ReadChunks(end, piece);
+      EXPECT_EQ(empty.status, 200) << end << piece;
+      EXPECT_EQ(empty.body, "");
+    }
+  }
 }
 
 TEST(RequestParserTest, ReadsALargeChunkedBody) {
@@ -245,7 +263,7 @@ TEST(RequestParserTest, LimitsChunkedBodies) {
   RequestParser::Limits limits{.body_bytes = 10};
   EXPECT_EQ(ReadChunks("5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n", SIZE_MAX, limits).status, 200);
   EXPECT_EQ(ReadChunks("5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n", SIZE_MAX, limits).status, 413);
-  EXPECT_EQ(ReadChunks("b\r\n", SIZE_MAX, limits).status, 413);
+  EXPECT_EQ(ReadChunks("b\r\nhello", SIZE_MAX, limits).status, 413);
   EXPECT_EQ(ReadChunks("FFFFFFFFFFFFFFFF\r\n", SIZE_MAX, limits).status, 413);
 }
 

@@ -19,6 +19,12 @@ using ondemand::json_type;
 /// Bytes of JSON text that an element takes at the least, to guess how many there may be.
 constexpr size_t kTextPerElement = 4;
 
+/// False also for what is no JSON, such as NaN: the one who reads it can tell.
+bool IsObject(ondemand::value& value) {
+  json_type type;
+  return value.type().get(type) == simdjson::SUCCESS && type == json_type::object;
+}
+
 /// Collects the data of one input.
 struct Column {
   JsonTensorReader reader;
@@ -71,9 +77,7 @@ class Decoder {
   }
 
   Status ReadColumns(ondemand::value value) {
-    json_type type;
-    if (auto error = value.type().get(type)) return JsonError(error);
-    if (type != json_type::object) {
+    if (!IsObject(value)) {
       if (signature_.inputs.size() != 1) {
         return InvalidArgument("field 'inputs' is not an object, which a model of several inputs needs");
       }
@@ -108,9 +112,7 @@ class Decoder {
   }
 
   Status ReadRow(ondemand::value row, int64_t number) {
-    json_type type;
-    if (auto error = row.type().get(type)) return JsonError(error);
-    if (type != json_type::object) {
+    if (!IsObject(row)) {
       if (signature_.inputs.size() != 1) {
         return InvalidArgument(StrCat("not an object by input name, which a model of ", signature_.inputs.size(), " inputs needs"));
       }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -90,6 +92,19 @@ TEST(V1DecodeTest, ReadsTheModelsOwnDtype) {
   EXPECT_EQ(strings.request.inputs[0].shape, (Shape{2}));
   EXPECT_TRUE(CheckData(strings.request.inputs[0]).ok());
   ExpectRefused(R"({"instances":[1.5]})", "instances[0]: an element is not an integer", One(DType::kInt64));
+}
+
+TEST(V1DecodeTest, ReadsNumbersThatJsonDoesNotHave) {
+  for (const char* json : {R"({"instances":[NaN,-Infinity]})", R"({"instances":[null,-Infinity]})", R"({"inputs":[NaN,-Infinity]})",
+                           R"({"instances":[{"x":NaN},{"x":-Infinity}]})"}) {
+    Read read = Decode(json);
+    ASSERT_TRUE(read.status.ok()) << json << ": " << read.status.ToString();
+    auto values = read.request.inputs[0].As<float>();
+    ASSERT_EQ(values.size(), 2U) << json;
+    EXPECT_TRUE(std::isnan(values[0]) && values[1] == -std::numeric_limits<float>::infinity()) << json;
+  }
+  EXPECT_TRUE(Decode(R"({"inputs":NaN})").status.ok());
+  ExpectRefused(R"({"instances":[nonsense]})", "instances[0]: an element is not a number");
 }
 
 TEST(V1DecodeTest, SaysWhatIsWrong) {
