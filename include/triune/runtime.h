@@ -100,9 +100,9 @@ typedef struct triune_parameter {
 } triune_parameter;
 
 typedef struct triune_model_config {
-  const char* name;       /* for messages */
-  const char* path;       /* the model file, or the folder for formats that are folders */
-  const char* format;     /* one of the plug-in's formats */
+  const char* name;   /* for messages */
+  const char* path;   /* the model file, or the folder for formats that are folders */
+  const char* format; /* one of the plug-in's formats */
   const triune_parameter* parameters;
   uint32_t parameter_count;
 } triune_model_config;

@@ -17,8 +17,8 @@ class Executor {
   virtual bool TrySubmit(std::function<void()> task) = 0;
 };
 
-/// A fixed number of threads behind one bounded queue. The threads start with the first task, so that an executor nobody
-/// uses costs nothing. The destructor runs what is queued.
+/// A fixed number of threads behind one bounded queue. The threads start with the first task, so that an executor
+/// nobody uses costs nothing. The destructor runs what is queued.
 class ThreadPoolExecutor final : public Executor {
  public:
   ThreadPoolExecutor(size_t threads, size_t queue_capacity);

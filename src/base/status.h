@@ -109,16 +109,18 @@ class [[nodiscard]] Result {
 #define TRIUNE_CONCAT(a, b) TRIUNE_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function when `expr` (a Status) is not OK.
-#define TRIUNE_RETURN_IF_ERROR(expr)                                   \
-  do {                                                                 \
-    ::triune::Status triune_status_ = (expr);                          \
-    if (!triune_status_.ok()) [[unlikely]] return triune_status_;      \
+#define TRIUNE_RETURN_IF_ERROR(expr)          \
+  do {                                        \
+    ::triune::Status triune_status_ = (expr); \
+    if (!triune_status_.ok()) [[unlikely]]    \
+      return triune_status_;                  \
   } while (false)
 
 /// TRIUNE_ASSIGN_OR_RETURN(auto x, F()): x is the value of the Result, or the enclosing function returns its Status.
 #define TRIUNE_ASSIGN_OR_RETURN(lhs, expr) \
   TRIUNE_ASSIGN_OR_RETURN_IMPL(TRIUNE_CONCAT(triune_result_, __COUNTER__), lhs, expr)
-#define TRIUNE_ASSIGN_OR_RETURN_IMPL(result, lhs, expr)        \
-  auto result = (expr);                                        \
-  if (!result.ok()) [[unlikely]] return std::move(result).status(); \
+#define TRIUNE_ASSIGN_OR_RETURN_IMPL(result, lhs, expr) \
+  auto result = (expr);                                 \
+  if (!result.ok()) [[unlikely]]                        \
+    return std::move(result).status();                  \
   lhs = std::move(result).value()

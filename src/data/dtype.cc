@@ -7,9 +7,9 @@ struct Entry {
   std::string_view name;
   size_t size;
 };
-constexpr Entry kEntries[kDTypeCount] = {{"BOOL", 1},  {"UINT8", 1}, {"UINT16", 2}, {"UINT32", 4}, {"UINT64", 8},
-                                         {"INT8", 1},  {"INT16", 2}, {"INT32", 4},  {"INT64", 8},  {"FP16", 2},
-                                         {"FP32", 4},  {"FP64", 8},  {"BYTES", 0},  {"BF16", 2}};
+constexpr Entry kEntries[kDTypeCount] = {{"BOOL", 1}, {"UINT8", 1}, {"UINT16", 2}, {"UINT32", 4}, {"UINT64", 8},
+                                         {"INT8", 1}, {"INT16", 2}, {"INT32", 4},  {"INT64", 8},  {"FP16", 2},
+                                         {"FP32", 4}, {"FP64", 8},  {"BYTES", 0},  {"BF16", 2}};
 
 }  // namespace
 

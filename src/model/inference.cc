@@ -79,8 +79,8 @@ Result<int> FindInput(const Signature& signature, std::string_view name) {
   if (signature.inputs.size() == 1 && signature.inputs[0].any_name) return 0;
   int index = signature.FindInput(name);
   if (index < 0) {
-    return InvalidArgument("no input of the model is named so: got " + Quoted(name) + ", want one of: " +
-                           NamesOf(signature.inputs));
+    return InvalidArgument("no input of the model is named so: got " + Quoted(name) +
+                           ", want one of: " + NamesOf(signature.inputs));
   }
   return index;
 }
@@ -99,8 +99,8 @@ Status CheckRequest(const Signature& signature, InferenceRequest& request) {
     for (size_t i = 0; i < signature.inputs.size(); ++i) {
       const TensorSpec& spec = signature.inputs[i];
       if (!spec.optional && std::ranges::find(request.input_index, static_cast<int>(i)) == request.input_index.end()) {
-        return InvalidArgument("input " + Quoted(spec.name) + " is missing: want " + std::string(DTypeName(spec.dtype)) +
-                               " " + spec.shape.ToString());
+        return InvalidArgument("input " + Quoted(spec.name) + " is missing: want " +
+                               std::string(DTypeName(spec.dtype)) + " " + spec.shape.ToString());
       }
     }
   }
@@ -108,8 +108,8 @@ Status CheckRequest(const Signature& signature, InferenceRequest& request) {
     RequestedOutput& output = request.outputs[i];
     output.index = signature.FindOutput(output.name);
     if (output.index < 0) {
-      return InvalidArgument("no output of the model is named so: got " + Quoted(output.name) + ", want one of: " +
-                             NamesOf(signature.outputs));
+      return InvalidArgument("no output of the model is named so: got " + Quoted(output.name) +
+                             ", want one of: " + NamesOf(signature.outputs));
     }
     for (size_t j = 0; j < i; ++j) {
       if (request.outputs[j].index == output.index) {

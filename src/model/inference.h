@@ -18,7 +18,7 @@ struct RequestedOutput {
   std::string name;
   bool binary = false;        ///< V2 REST: send it as raw bytes behind the JSON.
   bool binary_given = false;  ///< The request says so for this output, rather than for all.
-  int index = -1;       ///< Which output of the signature; set by CheckRequest.
+  int index = -1;             ///< Which output of the signature; set by CheckRequest.
 
   void Clear() {
     name.clear();
@@ -34,9 +34,9 @@ struct InferenceRequest {
   std::string model_version;    ///< Empty: the newest.
   std::string id;               ///< The client's; echoed.
   ReusableVector<Tensor> inputs;
-  std::vector<int> input_index;               ///< Per input: which of the signature; set by CheckRequest.
-  ReusableVector<RequestedOutput> outputs;    ///< Empty: all.
-  bool binary_outputs = false;                ///< V2 REST: send outputs that are not asked for by name as raw bytes.
+  std::vector<int> input_index;             ///< Per input: which of the signature; set by CheckRequest.
+  ReusableVector<RequestedOutput> outputs;  ///< Empty: all.
+  bool binary_outputs = false;              ///< V2 REST: send outputs that are not asked for by name as raw bytes.
   ReusableVector<Parameter> parameters;
 
   void Clear();

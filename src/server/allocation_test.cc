@@ -142,11 +142,13 @@ class AllocationTest : public ::testing::Test {
   ~AllocationTest() override { EXPECT_TRUE(server_->Drain(std::chrono::seconds(60))); }
 
   /// Sends the request over and over; the server's threads must not allocate any more after the first few times.
-  void ExpectNone(const std::string& path, const std::string& body, const std::string& headers, const std::string& answer) {
-    std::string request = "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a test\r\n" + headers +
-                          (headers.find("chunked") == std::string::npos
-                               ? "Content-Length: " + std::to_string(body.size()) + "\r\n"
-                               : "") + "\r\n" + body;
+  void ExpectNone(const std::string& path, const std::string& body, const std::string& headers,
+                  const std::string& answer) {
+    std::string request =
+        "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: a test\r\n" + headers +
+        (headers.find("chunked") == std::string::npos ? "Content-Length: " + std::to_string(body.size()) + "\r\n"
+                                                      : "") +
+        "\r\n" + body;
     HttpClient client(server_->http_port());
     for (int i = 0; i < kWarmUp; ++i) {
       ClientResponse response = client.Exchange(request);
@@ -186,7 +188,8 @@ TEST_F(AllocationTest, TheCounterCounts) {
 }
 
 TEST_F(AllocationTest, V2JsonTakesNone) {
-  ExpectNone("/v2/models/one/infer", R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]})", "",
+  ExpectNone("/v2/models/one/infer",
+             R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]})", "",
              "[5.1,3.5,1.4,0.2]");
 }
 
@@ -209,8 +212,9 @@ TEST_F(AllocationTest, V2BinaryTakesNone) {
 }
 
 TEST_F(AllocationTest, LargeV2BinaryTakesNone) {
-  std::string json = R"({"inputs":[{"name":"x","shape":[10000,4],"datatype":"FP32","parameters":{"binary_data_size":160000}}],)"
-                     R"("parameters":{"binary_data_output":true}})";
+  std::string json =
+      R"({"inputs":[{"name":"x","shape":[10000,4],"datatype":"FP32","parameters":{"binary_data_size":160000}}],)"
+      R"("parameters":{"binary_data_output":true}})";
   ExpectNone("/v2/models/one/infer", json + std::string(160'000, '\x3f'),
              "Inference-Header-Content-Length: " + std::to_string(json.size()) + "\r\n", "binary_data_size");
 }
@@ -219,8 +223,8 @@ TEST_F(AllocationTest, ChunkedBodiesTakeNone) {
   std::string json = R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]})";
   char size[16];
   snprintf(size, sizeof(size), "%zx", json.size());
-  ExpectNone("/v2/models/one/infer", std::string(size) + "\r\n" + json + "\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n",
-             "[5.1,3.5,1.4,0.2]");
+  ExpectNone("/v2/models/one/infer", std::string(size) + "\r\n" + json + "\r\n0\r\n\r\n",
+             "Transfer-Encoding: chunked\r\n", "[5.1,3.5,1.4,0.2]");
 }
 
 TEST_F(AllocationTest, V1RowsTakeNone) {
@@ -230,7 +234,8 @@ TEST_F(AllocationTest, V1RowsTakeNone) {
 }
 
 TEST_F(AllocationTest, V1ObjectsTakeNone) {
-  std::string row = R"({"the first input of the model":[1,2,3,4],"the second input of the model":"a string that is long"})";
+  std::string row =
+      R"({"the first input of the model":[1,2,3,4],"the second input of the model":"a string that is long"})";
   ExpectNone("/v1/models/two:predict", R"({"instances":[)" + row + "," + row + "]}", "",
              R"("the first output of the model":[1.0,2.0,3.0,4.0])");
   ExpectNone("/v1/models/two:predict",

@@ -37,8 +37,8 @@ void ApiHandler::Handle(http::Exchange& exchange) {
   ApiTarget target = ParseTarget(exchange.request.path, decoded);
   // The prefix names the service; its one model has the same name.
   if (!target.service.empty() && !target.model.empty() && target.model != target.service) {
-    exchange.response.SetError(NotFound(StrCat("model with name ", Quoted(target.model), " does not exist in service ",
-                                               Quoted(target.service))));
+    exchange.response.SetError(NotFound(
+        StrCat("model with name ", Quoted(target.model), " does not exist in service ", Quoted(target.service))));
     return exchange.Reply();
   }
   if (target.resource == Resource::kUnknown) {
@@ -58,22 +58,29 @@ void ApiHandler::Handle(http::Exchange& exchange) {
 void ApiHandler::Answer(http::Exchange& exchange, const ApiTarget& target) {
   http::Response& response = exchange.response;
   switch (target.resource) {
-    case Resource::kRoot: return response.body.Append(R"({"status":"alive"})");
-    case Resource::kLive: return response.body.Append(R"({"live":true})");
-    case Resource::kReady: return AnswerReady(exchange);
+    case Resource::kRoot:
+      return response.body.Append(R"({"status":"alive"})");
+    case Resource::kLive:
+      return response.body.Append(R"({"live":true})");
+    case Resource::kReady:
+      return AnswerReady(exchange);
     case Resource::kMetrics:
       response.content_type = "text/plain; version=0.0.4; charset=utf-8";
       return response.body.Append(ToPrometheusText(metrics_.Collect()));
-    case Resource::kServerMetadata: return AnswerServerMetadata(exchange);
-    case Resource::kModelList: return AnswerModelList(exchange, target);
+    case Resource::kServerMetadata:
+      return AnswerServerMetadata(exchange);
+    case Resource::kModelList:
+      return AnswerModelList(exchange, target);
     case Resource::kModel:
-    case Resource::kModelReady: return AnswerModel(exchange, target);
+    case Resource::kModelReady:
+      return AnswerModel(exchange, target);
     case Resource::kExplain:
       return response.SetError(Unimplemented(StrCat("model ", Quoted(target.model), " has no explainer")));
     case Resource::kRepository:
       return response.SetError(Unimplemented("models can't be loaded or unloaded over the API in this version"));
     case Resource::kUnknown:
-    case Resource::kInfer: return;
+    case Resource::kInfer:
+      return;
   }
 }
 
@@ -96,7 +103,8 @@ void ApiHandler::AnswerModelList(http::Exchange& exchange, const ApiTarget& targ
   bool first = true;
   for (const auto& model : repository_.catalog()->models()) {
     const serving::ModelConfig& config = model->config();
-    if (!target.service.empty() && (config.name != target.service || config.model_namespace != target.model_namespace)) {
+    if (!target.service.empty() &&
+        (config.name != target.service || config.model_namespace != target.model_namespace)) {
       continue;
     }
     if (!first) out.Append(',');

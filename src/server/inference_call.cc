@@ -116,7 +116,8 @@ void InferenceCall::Done(const Status& status) {
     exchange_.response.headers.Clear();
     exchange_.response.SetError(status);
   }
-  model_->metrics().CountRequest(protocol_, status.code(), exchange_.request.body.size(), exchange_.response.BodySize());
+  model_->metrics().CountRequest(protocol_, status.code(), exchange_.request.body.size(),
+                                 exchange_.response.BodySize());
   model_->Leave();
   model_.reset();
   request_.Clear();

@@ -20,7 +20,8 @@ class InferenceCall final : public http::ExchangeState, public model::ResponseSi
       : exchange_(exchange), catalog_(repository) {}
 
   /// Finds the model, decodes, checks and predicts; leads to one exchange.Reply().
-  void Start(serving::Protocol protocol, std::string_view name, std::string_view model_namespace, std::string_view version);
+  void Start(serving::Protocol protocol, std::string_view name, std::string_view model_namespace,
+             std::string_view version);
 
   void Reset() override;
   void Abandon(StatusCode why) override;

@@ -49,8 +49,8 @@ class JsonTensorReader {
   bool depth_known_ = false;
 };
 
-/// Appends the elements of the tensor, separated by commas. For BYTES, strings that are not UTF-8 are an error: JSON can't
-/// carry them.
+/// Appends the elements of the tensor, separated by commas. For BYTES, strings that are not UTF-8 are an error: JSON
+/// can't carry them.
 Status AppendJsonElements(http::TextBuffer& out, const Tensor& tensor);
 
 /// Writes a tensor as arrays nested as its shape says. The tensor outlives the writer.

@@ -37,7 +37,8 @@ struct Bytes {};
 /// The text of the value's first token, for messages and for the numbers that JSON does not have.
 std::string_view TokenOf(simdjson::ondemand::value& value) {
   std::string_view token = value.raw_json_token();
-  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t')) {
+  while (!token.empty() &&
+         (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t')) {
     token.remove_suffix(1);
   }
   return token.substr(0, 40);
@@ -63,7 +64,8 @@ bool ReadNotFinite(simdjson::ondemand::value& value, double* number) {
 }
 
 bool ReadDouble(simdjson::ondemand::value& value, double* number) {
-  if (value.get_double().get(*number) == simdjson::SUCCESS) [[likely]] return true;
+  if (value.get_double().get(*number) == simdjson::SUCCESS) [[likely]]
+    return true;
   return ReadNotFinite(value, number);
 }
 
@@ -205,12 +207,14 @@ template <typename Element>
 Status JsonTensorReader::ReadValue(simdjson::ondemand::value value, size_t depth) {
   json_type type;
   if (value.type().get(type) == simdjson::SUCCESS && type == json_type::array) {
-    if (depth_known_ && depth >= depth_) return InvalidArgument("the arrays are ragged: an array stands beside an element");
+    if (depth_known_ && depth >= depth_)
+      return InvalidArgument("the arrays are ragged: an array stands beside an element");
     simdjson::ondemand::array array;
     if (auto error = value.get_array().get(array)) return JsonError(error);
     return ReadArray<Element>(array, depth);
   }
-  if (depth_known_ && depth != depth_) return InvalidArgument("the arrays are ragged: an element stands beside an array");
+  if (depth_known_ && depth != depth_)
+    return InvalidArgument("the arrays are ragged: an element stands beside an array");
   depth_known_ = true;
   depth_ = depth;
   return ReadElement<Element>(value);
@@ -218,20 +222,34 @@ Status JsonTensorReader::ReadValue(simdjson::ondemand::value value, size_t depth
 
 Status JsonTensorReader::AppendDispatch(simdjson::ondemand::value value) {
   switch (dtype_) {
-    case DType::kBool: return ReadValue<Boolean>(value, 0);
-    case DType::kUint8: return ReadValue<Integer<uint8_t>>(value, 0);
-    case DType::kUint16: return ReadValue<Integer<uint16_t>>(value, 0);
-    case DType::kUint32: return ReadValue<Integer<uint32_t>>(value, 0);
-    case DType::kUint64: return ReadValue<Integer<uint64_t>>(value, 0);
-    case DType::kInt8: return ReadValue<Integer<int8_t>>(value, 0);
-    case DType::kInt16: return ReadValue<Integer<int16_t>>(value, 0);
-    case DType::kInt32: return ReadValue<Integer<int32_t>>(value, 0);
-    case DType::kInt64: return ReadValue<Integer<int64_t>>(value, 0);
-    case DType::kFp16: return ReadValue<Half>(value, 0);
-    case DType::kFp32: return ReadValue<Real<float>>(value, 0);
-    case DType::kFp64: return ReadValue<Real<double>>(value, 0);
-    case DType::kBytes: return ReadValue<Bytes>(value, 0);
-    case DType::kBf16: return ReadValue<Brain>(value, 0);
+    case DType::kBool:
+      return ReadValue<Boolean>(value, 0);
+    case DType::kUint8:
+      return ReadValue<Integer<uint8_t>>(value, 0);
+    case DType::kUint16:
+      return ReadValue<Integer<uint16_t>>(value, 0);
+    case DType::kUint32:
+      return ReadValue<Integer<uint32_t>>(value, 0);
+    case DType::kUint64:
+      return ReadValue<Integer<uint64_t>>(value, 0);
+    case DType::kInt8:
+      return ReadValue<Integer<int8_t>>(value, 0);
+    case DType::kInt16:
+      return ReadValue<Integer<int16_t>>(value, 0);
+    case DType::kInt32:
+      return ReadValue<Integer<int32_t>>(value, 0);
+    case DType::kInt64:
+      return ReadValue<Integer<int64_t>>(value, 0);
+    case DType::kFp16:
+      return ReadValue<Half>(value, 0);
+    case DType::kFp32:
+      return ReadValue<Real<float>>(value, 0);
+    case DType::kFp64:
+      return ReadValue<Real<double>>(value, 0);
+    case DType::kBytes:
+      return ReadValue<Bytes>(value, 0);
+    case DType::kBf16:
+      return ReadValue<Brain>(value, 0);
   }
   return Internal("a dtype without a reader");
 }
@@ -243,7 +261,8 @@ Status JsonTensorReader::Append(simdjson::ondemand::value value) {
   if (!shape_known_) {
     shape_known_ = true;
     // Without any element (only empty arrays), the depth is that of the innermost array.
-    for (size_t i = 0; i < Shape::kMaxRank && found_[i] != -1 && (!depth_known_ || i < depth_); ++i) shape_.Append(found_[i]);
+    for (size_t i = 0; i < Shape::kMaxRank && found_[i] != -1 && (!depth_known_ || i < depth_); ++i)
+      shape_.Append(found_[i]);
   }
   return {};
 }

@@ -113,8 +113,10 @@ TEST(JsonTensorReaderTest, RefusesWhatIsOutOfRange) {
 }
 
 TEST(JsonTensorReaderTest, RefusesTheWrongKindOfElement) {
-  for (DType dtype : {DType::kUint8, DType::kInt64, DType::kUint64, DType::kFp16, DType::kFp32, DType::kFp64, DType::kBf16}) {
-    for (const char* json : {R"(["1"])", "[true]", "[{}]", R"([{"a":1}])", "[1x]", "[nan]", "[inf]", "[+1]", "[01]", "[1e]"}) {
+  for (DType dtype :
+       {DType::kUint8, DType::kInt64, DType::kUint64, DType::kFp16, DType::kFp32, DType::kFp64, DType::kBf16}) {
+    for (const char* json :
+         {R"(["1"])", "[true]", "[{}]", R"([{"a":1}])", "[1x]", "[nan]", "[inf]", "[+1]", "[01]", "[1e]"}) {
       EXPECT_EQ(Read(dtype, json).status.code(), StatusCode::kInvalidArgument) << DTypeName(dtype) << " " << json;
     }
   }
@@ -143,7 +145,8 @@ TEST(JsonTensorReaderTest, RoundsADecimalToAFloatOnlyOnce) {
     const char* decimal;
     float want;
   };
-  // The first of each pair lies exactly between two floats; the others a little beside it, closer than a double can tell.
+  // The first of each pair lies exactly between two floats; the others a little beside it, closer than a double can
+  // tell.
   const Case cases[] = {
       {"1.000000059604644775390625", 1.0F},
       {"1.00000005960464477539062500000000001", 1.00000012F},
@@ -153,7 +156,9 @@ TEST(JsonTensorReaderTest, RoundsADecimalToAFloatOnlyOnce) {
       {"-1.00000005960464477539062500000000001", -1.00000012F},
       {"7.00649232162408535461864791644958065640130970938257885878534141944895541342930300743319094181060791015625e-46",
        0.0F},
-      {"7.0064923216240853546186479164495806564013097093825788587853414194489554134293030074331909418106079101562500001e-46",
+      {"7."
+       "0064923216240853546186479164495806564013097093825788587853414194489554134293030074331909418106079101562500001e-"
+       "46",
        1e-45F},
       {"3.40282356779733661637539395458142568447e38", 3.4028235e38F},
       {"1e-60", 0.0F},
@@ -200,7 +205,9 @@ TEST(JsonTensorTest, SixteenBitFloatsComeBackBitForBit) {
       auto half = static_cast<uint16_t>(i);
       if (std::isfinite(dtype == DType::kFp16 ? HalfToFloat(half) : Bf16ToFloat(half))) bits.push_back(half);
     }
-    Tensor tensor{.name = "x", .dtype = dtype, .shape = {static_cast<int64_t>(bits.size())},
+    Tensor tensor{.name = "x",
+                  .dtype = dtype,
+                  .shape = {static_cast<int64_t>(bits.size())},
                   .data = Buffer::CopyOf(std::as_bytes(std::span(bits)))};
     http::TextBuffer out;
     out.Append('[');
@@ -238,7 +245,10 @@ TEST(JsonTensorReaderTest, BoundsTheDepth) {
 
 TEST(JsonNestedWriterTest, NestsAsTheShapeSays) {
   std::vector<int32_t> values = {1, 2, 3, 4, 5, 6};
-  Tensor tensor{.name = "x", .dtype = DType::kInt32, .shape = {2, 1, 3}, .data = Buffer::CopyOf(std::as_bytes(std::span(values)))};
+  Tensor tensor{.name = "x",
+                .dtype = DType::kInt32,
+                .shape = {2, 1, 3},
+                .data = Buffer::CopyOf(std::as_bytes(std::span(values)))};
   http::TextBuffer out;
   ASSERT_TRUE(JsonNestedWriter(tensor).WriteAll(out).ok());
   EXPECT_EQ(out.view(), "[[[1,2,3]],[[4,5,6]]]");
@@ -255,8 +265,8 @@ TEST(JsonNestedWriterTest, NestsAsTheShapeSays) {
 
 TEST(JsonTensorWriterTest, RefusesStringsThatAreNotUtf8) {
   const char data[] = "\x02\x00\x00\x00\xff\xfe";
-  Tensor tensor{.name = "x", .dtype = DType::kBytes, .shape = {1},
-                .data = Buffer::CopyOf(std::as_bytes(std::span(data, 6)))};
+  Tensor tensor{
+      .name = "x", .dtype = DType::kBytes, .shape = {1}, .data = Buffer::CopyOf(std::as_bytes(std::span(data, 6)))};
   http::TextBuffer out;
   EXPECT_EQ(AppendJsonElements(out, tensor).code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(JsonNestedWriter(tensor).WriteAll(out).code(), StatusCode::kFailedPrecondition);

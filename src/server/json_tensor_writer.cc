@@ -17,26 +17,41 @@ T Load(const std::byte* from) {
 
 void AppendElement(http::TextBuffer& out, DType dtype, const std::byte* at) {
   switch (dtype) {
-    case DType::kBool: return out.Append(Load<uint8_t>(at) != 0 ? "true" : "false");
-    case DType::kUint8: return out.AppendNumber(Load<uint8_t>(at));
-    case DType::kUint16: return out.AppendNumber(Load<uint16_t>(at));
-    case DType::kUint32: return out.AppendNumber(Load<uint32_t>(at));
-    case DType::kUint64: return out.AppendNumber(Load<uint64_t>(at));
-    case DType::kInt8: return out.AppendNumber(Load<int8_t>(at));
-    case DType::kInt16: return out.AppendNumber(Load<int16_t>(at));
-    case DType::kInt32: return out.AppendNumber(Load<int32_t>(at));
-    case DType::kInt64: return out.AppendNumber(Load<int64_t>(at));
-    case DType::kFp16: return AppendJsonFloat(out, HalfToFloat(Load<uint16_t>(at)));
-    case DType::kFp32: return AppendJsonFloat(out, Load<float>(at));
-    case DType::kFp64: return AppendJsonFloat(out, Load<double>(at));
-    case DType::kBf16: return AppendJsonFloat(out, Bf16ToFloat(Load<uint16_t>(at)));
-    case DType::kBytes: return;
+    case DType::kBool:
+      return out.Append(Load<uint8_t>(at) != 0 ? "true" : "false");
+    case DType::kUint8:
+      return out.AppendNumber(Load<uint8_t>(at));
+    case DType::kUint16:
+      return out.AppendNumber(Load<uint16_t>(at));
+    case DType::kUint32:
+      return out.AppendNumber(Load<uint32_t>(at));
+    case DType::kUint64:
+      return out.AppendNumber(Load<uint64_t>(at));
+    case DType::kInt8:
+      return out.AppendNumber(Load<int8_t>(at));
+    case DType::kInt16:
+      return out.AppendNumber(Load<int16_t>(at));
+    case DType::kInt32:
+      return out.AppendNumber(Load<int32_t>(at));
+    case DType::kInt64:
+      return out.AppendNumber(Load<int64_t>(at));
+    case DType::kFp16:
+      return AppendJsonFloat(out, HalfToFloat(Load<uint16_t>(at)));
+    case DType::kFp32:
+      return AppendJsonFloat(out, Load<float>(at));
+    case DType::kFp64:
+      return AppendJsonFloat(out, Load<double>(at));
+    case DType::kBf16:
+      return AppendJsonFloat(out, Bf16ToFloat(Load<uint16_t>(at)));
+    case DType::kBytes:
+      return;
   }
 }
 
 Status AppendString(http::TextBuffer& out, std::string_view text) {
   if (!simdjson::validate_utf8(text)) {
-    return FailedPrecondition("a BYTES output holds a string that is not UTF-8: ask for it with binary_data, or over gRPC");
+    return FailedPrecondition(
+        "a BYTES output holds a string that is not UTF-8: ask for it with binary_data, or over gRPC");
   }
   AppendJsonString(out, text);
   return {};

@@ -21,11 +21,16 @@ constexpr auto kPlain = [] {
 void AppendEscaped(http::TextBuffer& out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
-    case '"': return out.Append("\\\"");
-    case '\\': return out.Append("\\\\");
-    case '\n': return out.Append("\\n");
-    case '\r': return out.Append("\\r");
-    case '\t': return out.Append("\\t");
+    case '"':
+      return out.Append("\\\"");
+    case '\\':
+      return out.Append("\\\\");
+    case '\n':
+      return out.Append("\\n");
+    case '\r':
+      return out.Append("\\r");
+    case '\t':
+      return out.Append("\\t");
     default:
       out.Append("\\u00");
       out.Append(kHex[(static_cast<uint8_t>(c) >> 4) & 15]);

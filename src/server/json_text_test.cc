@@ -83,10 +83,12 @@ TEST(JsonTextTest, Utf8StaysAsItIs) {
 }
 
 TEST(JsonTextTest, BytesThatAreNotUtf8BecomeReplacementCharacters) {
-  EXPECT_EQ(Quoted("a\xff" "b"), R"("a\ufffdb")");
-  EXPECT_EQ(Quoted("\xc0\xaf"), R"("\ufffd\ufffd")");          // overlong
+  EXPECT_EQ(Quoted("a\xff"
+                   "b"),
+            R"("a\ufffdb")");
+  EXPECT_EQ(Quoted("\xc0\xaf"), R"("\ufffd\ufffd")");            // overlong
   EXPECT_EQ(Quoted("\xed\xa0\x80"), R"("\ufffd\ufffd\ufffd")");  // a surrogate
-  EXPECT_EQ(Quoted("end\xe4\xb8"), R"("end\ufffd\ufffd")");     // cut short
+  EXPECT_EQ(Quoted("end\xe4\xb8"), R"("end\ufffd\ufffd")");      // cut short
 }
 
 }  // namespace

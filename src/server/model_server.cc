@@ -31,7 +31,8 @@ ModelServer::ModelServer(Options options, serving::ModelRepository& repository)
       repository_(repository),
       executor_(static_cast<size_t>(options_.http.threads), kOffloadQueue),
       api_(repository, metrics_, options_.version, [this] { return accepting_.load(std::memory_order_acquire); }),
-      pipeline_(std::make_unique<http::Pipeline>(Middlewares(options_), api_, executor_, options_.http.limits.body_bytes)),
+      pipeline_(
+          std::make_unique<http::Pipeline>(Middlewares(options_), api_, executor_, options_.http.limits.body_bytes)),
       http_(std::make_unique<http::HttpServer>(options_.http, *pipeline_)) {
   metrics_.Add([this](auto& families) { repository_.Collect(families); });
   metrics_.Add([this](auto& families) { http_->Collect(families); });

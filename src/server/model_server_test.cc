@@ -23,8 +23,8 @@ using ::testing::Not;
 constexpr std::string_view kOneRow = R"({"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]})";
 
 std::string Post(std::string_view path, std::string_view body, std::string_view headers = "") {
-  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string(headers) + "\r\n" + std::string(body);
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + std::string(headers) + "\r\n" + std::string(body);
 }
 std::string Request(std::string_view method, std::string_view path) {
   return std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -33,7 +33,8 @@ std::string Request(std::string_view method, std::string_view path) {
 /// The models "echo", "broken" (does not load) and "held" (answers when the test lets it), over HTTP.
 class ModelServerTest : public ::testing::Test {
  protected:
-  ModelServerTest() : runtimes_([this](const model::ModelSource& source) { return Load(source); }), repository_(runtimes_) {}
+  ModelServerTest()
+      : runtimes_([this](const model::ModelSource& source) { return Load(source); }), repository_(runtimes_) {}
   ~ModelServerTest() override { EXPECT_TRUE(server_->Drain(std::chrono::seconds(60))); }
 
   void SetUp() override {
@@ -136,14 +137,15 @@ TEST_F(ModelServerTest, AnswersEveryPath) {
 }
 
 TEST_F(ModelServerTest, RefusesHeadersThatMeanNothing) {
-  for (const char* header : {"Inference-Header-Content-Length: x\r\n", "Inference-Header-Content-Length: -1\r\n",
-                             "Inference-Header-Content-Length:\r\n", "Inference-Header-Content-Length: 99999999999999999999\r\n",
-                             "X-Request-Timeout: soon\r\n", "X-Request-Timeout: -1\r\n", "X-Request-Timeout: 0\r\n",
-                             "X-Request-Timeout: nan\r\n", "X-Request-Timeout: 5m\r\n"}) {
+  for (const char* header :
+       {"Inference-Header-Content-Length: x\r\n", "Inference-Header-Content-Length: -1\r\n",
+        "Inference-Header-Content-Length:\r\n", "Inference-Header-Content-Length: 99999999999999999999\r\n",
+        "X-Request-Timeout: soon\r\n", "X-Request-Timeout: -1\r\n", "X-Request-Timeout: 0\r\n",
+        "X-Request-Timeout: nan\r\n", "X-Request-Timeout: 5m\r\n"}) {
     EXPECT_EQ(Ask(Post("/v2/models/echo/infer", kOneRow, header)).status, 400) << header;
   }
-  for (const char* header : {"X-Request-Timeout: 60\r\n", "X-Request-Timeout: 1e4s\r\n", "X-Request-Timeout: 60000ms\r\n",
-                             "X-Request-Timeout: 1e300\r\n"}) {
+  for (const char* header : {"X-Request-Timeout: 60\r\n", "X-Request-Timeout: 1e4s\r\n",
+                             "X-Request-Timeout: 60000ms\r\n", "X-Request-Timeout: 1e300\r\n"}) {
     EXPECT_EQ(Ask(Post("/v2/models/echo/infer", kOneRow, header)).status, 200) << header;
   }
   EXPECT_EQ(Ask(Post("/v2/models/echo/infer", kOneRow, "Content-Encoding: br\r\n")).status, 415);
@@ -153,7 +155,8 @@ TEST_F(ModelServerTest, ReadsPackedBodiesAndPacksAnswers) {
   http::Response packed;
   packed.body.Append(kOneRow);
   http::GzipBody(packed, 1);
-  EXPECT_THAT(Ask(Post("/v2/models/echo/infer", packed.body.view(), "Content-Encoding: gzip\r\n")).body, HasSubstr("[1.0,2.0,3.0,4.0]"));
+  EXPECT_THAT(Ask(Post("/v2/models/echo/infer", packed.body.view(), "Content-Encoding: gzip\r\n")).body,
+              HasSubstr("[1.0,2.0,3.0,4.0]"));
   EXPECT_EQ(Ask(Post("/v2/models/echo/infer", "not packed", "Content-Encoding: gzip\r\n")).status, 400);
   http::Response bomb;
   bomb.body.Append(std::string(5'000'000, ' '));

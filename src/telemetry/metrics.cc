@@ -20,8 +20,12 @@ prometheus::ClientMetric ToPrometheus(const Sample& sample, MetricType type) {
   prometheus::ClientMetric metric;
   for (const auto& [key, value] : sample.labels) metric.label.push_back({key, value});
   switch (type) {
-    case MetricType::kCounter: metric.counter.value = sample.value; break;
-    case MetricType::kGauge: metric.gauge.value = sample.value; break;
+    case MetricType::kCounter:
+      metric.counter.value = sample.value;
+      break;
+    case MetricType::kGauge:
+      metric.gauge.value = sample.value;
+      break;
     case MetricType::kHistogram:
       metric.histogram.sample_count = sample.count;
       metric.histogram.sample_sum = sample.sum;
@@ -41,9 +45,15 @@ std::string ToPrometheusText(const std::vector<Family>& families) {
     out.name = family.name;
     out.help = family.help;
     switch (family.type) {
-      case MetricType::kCounter: out.type = prometheus::MetricType::Counter; break;
-      case MetricType::kGauge: out.type = prometheus::MetricType::Gauge; break;
-      case MetricType::kHistogram: out.type = prometheus::MetricType::Histogram; break;
+      case MetricType::kCounter:
+        out.type = prometheus::MetricType::Counter;
+        break;
+      case MetricType::kGauge:
+        out.type = prometheus::MetricType::Gauge;
+        break;
+      case MetricType::kHistogram:
+        out.type = prometheus::MetricType::Histogram;
+        break;
     }
     for (const Sample& sample : family.samples) out.metric.push_back(ToPrometheus(sample, family.type));
   }

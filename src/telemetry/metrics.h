@@ -73,8 +73,8 @@ class Counter {
 };
 
 /// Upper bounds, in seconds, of the latency histograms: Prometheus' defaults, continued down to 10 us.
-inline constexpr std::array<double, 19> kLatencyBounds = {1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
-                                                          2.5e-2, 5e-2, 7.5e-2, 0.1, 0.25, 0.5, 1, 2.5, 10};
+inline constexpr std::array<double, 19> kLatencyBounds = {
+    1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 7.5e-2, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
 /// The part of a latency histogram that one shard counts into. Thread-safe.
 class LatencyCells {

@@ -25,10 +25,10 @@ TEST(CounterTest, AddsUpOverThreads) {
 
 TEST(LatencyCellsTest, CountsCumulatively) {
   LatencyCells cells;
-  cells.Observe(std::chrono::microseconds(10));   // on the bound of the first bucket: inside it
-  cells.Observe(std::chrono::microseconds(11));   // second
-  cells.Observe(std::chrono::seconds(60));        // above all
-  cells.Observe(std::chrono::nanoseconds(-5));    // a clock that stepped back counts as nothing
+  cells.Observe(std::chrono::microseconds(10));  // on the bound of the first bucket: inside it
+  cells.Observe(std::chrono::microseconds(11));  // second
+  cells.Observe(std::chrono::seconds(60));       // above all
+  cells.Observe(std::chrono::nanoseconds(-5));   // a clock that stepped back counts as nothing
   Sample sample;
   cells.AddTo(sample);
   EXPECT_EQ(sample.buckets[0].second, 2U);
@@ -42,7 +42,8 @@ TEST(MetricsRegistryTest, JoinsFamiliesOfOneName) {
   MetricsRegistry registry;
   for (const char* model : {"iris", "digits"}) {
     registry.Add([model](std::vector<Family>& out) {
-      out.push_back({"requests_total", "Requests.", MetricType::kCounter, {{.labels = {{"model", model}}, .value = 3}}});
+      out.push_back(
+          {"requests_total", "Requests.", MetricType::kCounter, {{.labels = {{"model", model}}, .value = 3}}});
     });
   }
   std::string text = ToPrometheusText(registry.Collect());

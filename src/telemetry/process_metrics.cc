@@ -46,10 +46,10 @@ void CollectProcessMetrics(std::vector<Family>& families) {
   double pages = 0, resident = 0;
   statm >> pages >> resident;
   auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
-  families.push_back(Single("process_virtual_memory_bytes", "Virtual memory size in bytes.", MetricType::kGauge,
-                            pages * page));
-  families.push_back(Single("process_resident_memory_bytes", "Resident memory size in bytes.", MetricType::kGauge,
-                            resident * page));
+  families.push_back(
+      Single("process_virtual_memory_bytes", "Virtual memory size in bytes.", MetricType::kGauge, pages * page));
+  families.push_back(
+      Single("process_resident_memory_bytes", "Resident memory size in bytes.", MetricType::kGauge, resident * page));
   static const double start = StartTime();
   families.push_back(Single("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
                             MetricType::kGauge, start));

@@ -62,12 +62,18 @@ void GrpcCall::Request() {
   grpc::ServerCompletionQueue* queue = &calls_.lane_.queue();
   void* tag = AsTag();
   switch (method_) {
-    case Method::kModelInfer: return calls_.service_.RequestModelInfer(&*context_, &in_, &*writer_, queue, queue, tag);
-    case Method::kServerLive: return calls_.service_.RequestServerLive(&*context_, &in_, &*writer_, queue, queue, tag);
-    case Method::kServerReady: return calls_.service_.RequestServerReady(&*context_, &in_, &*writer_, queue, queue, tag);
-    case Method::kModelReady: return calls_.service_.RequestModelReady(&*context_, &in_, &*writer_, queue, queue, tag);
-    case Method::kServerMetadata: return calls_.service_.RequestServerMetadata(&*context_, &in_, &*writer_, queue, queue, tag);
-    case Method::kModelMetadata: return calls_.service_.RequestModelMetadata(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kModelInfer:
+      return calls_.service_.RequestModelInfer(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kServerLive:
+      return calls_.service_.RequestServerLive(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kServerReady:
+      return calls_.service_.RequestServerReady(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kModelReady:
+      return calls_.service_.RequestModelReady(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kServerMetadata:
+      return calls_.service_.RequestServerMetadata(&*context_, &in_, &*writer_, queue, queue, tag);
+    case Method::kModelMetadata:
+      return calls_.service_.RequestModelMetadata(&*context_, &in_, &*writer_, queue, queue, tag);
     case Method::kRepositoryModelLoad:
       return calls_.service_.RequestRepositoryModelLoad(&*context_, &in_, &*writer_, queue, queue, tag);
     case Method::kRepositoryModelUnload:
@@ -101,7 +107,8 @@ void GrpcCall::HandleInfer() {
   call_context_.may_run_inline = true;
   call_context_.deadline = DeadlineOf(*context_);
   if (calls_.request_timeout_.count() > 0) {
-    call_context_.deadline = std::min(call_context_.deadline, DeadlineAfter(call_context_.received, calls_.request_timeout_));
+    call_context_.deadline =
+        std::min(call_context_.deadline, DeadlineAfter(call_context_.received, calls_.request_timeout_));
   }
   request_bytes_ = in_.Length();
   request_id_.clear();
@@ -198,10 +205,12 @@ void GrpcCall::Serialize(const ResponseMessage& message) {
   out_ = grpc::ByteBuffer(&slice, 1);
 }
 
-Status GrpcCall::FindModel(const std::string& name, const std::string& version, std::shared_ptr<serving::ServedModel>* model) {
+Status GrpcCall::FindModel(const std::string& name, const std::string& version,
+                           std::shared_ptr<serving::ServedModel>* model) {
   TRIUNE_ASSIGN_OR_RETURN(*model, calls_.catalog_.Get().Find(name, ""));
   if (!version.empty() && version != (*model)->config().version) {
-    return NotFound(StrCat("model ", Quoted(name), " has no version ", Quoted(version), ": it has version ", (*model)->config().version));
+    return NotFound(StrCat("model ", Quoted(name), " has no version ", Quoted(version), ": it has version ",
+                           (*model)->config().version));
   }
   return {};
 }
@@ -252,7 +261,8 @@ Status GrpcCall::HandleOther() {
     case Method::kRepositoryModelLoad:
     case Method::kRepositoryModelUnload:
       return Unimplemented("models can't be loaded or unloaded over the API in this version");
-    case Method::kModelInfer: break;
+    case Method::kModelInfer:
+      break;
   }
   return Internal("a method without a handler");
 }

@@ -1,5 +1,5 @@
-// ModelInferRequest and ModelInferResponse, read and written without protobuf messages in between: tensors are copied once
-// on the way in, out of gRPC's slices, and not at all on the way out.
+// ModelInferRequest and ModelInferResponse, read and written without protobuf messages in between: tensors are copied
+// once on the way in, out of gRPC's slices, and not at all on the way out.
 #pragma once
 
 #include <grpcpp/support/byte_buffer.h>

@@ -44,17 +44,28 @@ void CheckElements(const Tensor& tensor, const Elements& elements) {
 
 void CheckContents(const Tensor& tensor, const inference::InferTensorContents& contents) {
   switch (tensor.dtype) {
-    case DType::kBool: return CheckElements<uint8_t>(tensor, contents.bool_contents());
-    case DType::kInt8: return CheckElements<int8_t>(tensor, contents.int_contents());
-    case DType::kInt16: return CheckElements<int16_t>(tensor, contents.int_contents());
-    case DType::kInt32: return CheckElements<int32_t>(tensor, contents.int_contents());
-    case DType::kInt64: return CheckElements<int64_t>(tensor, contents.int64_contents());
-    case DType::kUint8: return CheckElements<uint8_t>(tensor, contents.uint_contents());
-    case DType::kUint16: return CheckElements<uint16_t>(tensor, contents.uint_contents());
-    case DType::kUint32: return CheckElements<uint32_t>(tensor, contents.uint_contents());
-    case DType::kUint64: return CheckElements<uint64_t>(tensor, contents.uint64_contents());
-    case DType::kFp32: return CheckElements<float>(tensor, contents.fp32_contents());
-    case DType::kFp64: return CheckElements<double>(tensor, contents.fp64_contents());
+    case DType::kBool:
+      return CheckElements<uint8_t>(tensor, contents.bool_contents());
+    case DType::kInt8:
+      return CheckElements<int8_t>(tensor, contents.int_contents());
+    case DType::kInt16:
+      return CheckElements<int16_t>(tensor, contents.int_contents());
+    case DType::kInt32:
+      return CheckElements<int32_t>(tensor, contents.int_contents());
+    case DType::kInt64:
+      return CheckElements<int64_t>(tensor, contents.int64_contents());
+    case DType::kUint8:
+      return CheckElements<uint8_t>(tensor, contents.uint_contents());
+    case DType::kUint16:
+      return CheckElements<uint16_t>(tensor, contents.uint_contents());
+    case DType::kUint32:
+      return CheckElements<uint32_t>(tensor, contents.uint_contents());
+    case DType::kUint64:
+      return CheckElements<uint64_t>(tensor, contents.uint64_contents());
+    case DType::kFp32:
+      return CheckElements<float>(tensor, contents.fp32_contents());
+    case DType::kFp64:
+      return CheckElements<double>(tensor, contents.fp64_contents());
     case DType::kBytes: {
       BytesReader reader(tensor.data.bytes());
       std::string_view element;
@@ -62,7 +73,8 @@ void CheckContents(const Tensor& tensor, const inference::InferTensorContents& c
       return Check(reader.AtEnd());
     }
     case DType::kFp16:
-    case DType::kBf16: return Check(tensor.data.empty());
+    case DType::kBf16:
+      return Check(tensor.data.empty());
   }
 }
 

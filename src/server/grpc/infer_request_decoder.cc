@@ -52,13 +52,17 @@ bool Skip(CodedInputStream& in, uint32_t tag) {
   uint32_t narrow;
   if (WireFormatLite::GetTagFieldNumber(tag) == 0) return false;
   switch (WireFormatLite::GetTagWireType(tag)) {
-    case WireFormatLite::WIRETYPE_VARINT: return in.ReadVarint64(&wide);
-    case WireFormatLite::WIRETYPE_FIXED64: return in.ReadLittleEndian64(&wide);
+    case WireFormatLite::WIRETYPE_VARINT:
+      return in.ReadVarint64(&wide);
+    case WireFormatLite::WIRETYPE_FIXED64:
+      return in.ReadLittleEndian64(&wide);
     case WireFormatLite::WIRETYPE_LENGTH_DELIMITED:
       return ReadShortVarint(in, &narrow) && narrow <= static_cast<uint32_t>(std::numeric_limits<int>::max()) &&
              in.Skip(static_cast<int>(narrow));
-    case WireFormatLite::WIRETYPE_FIXED32: return in.ReadLittleEndian32(&narrow);
-    default: return false;
+    case WireFormatLite::WIRETYPE_FIXED32:
+      return in.ReadLittleEndian32(&narrow);
+    default:
+      return false;
   }
 }
 
@@ -68,20 +72,29 @@ constexpr uint32_t Tag(uint32_t field) { return field << 3U | 2U; }
 /// The typed field that holds elements of each dtype, by number in InferTensorContents; 0: none, only raw.
 int ContentsField(DType dtype) {
   switch (dtype) {
-    case DType::kBool: return 1;
+    case DType::kBool:
+      return 1;
     case DType::kInt8:
     case DType::kInt16:
-    case DType::kInt32: return 2;
-    case DType::kInt64: return 3;
+    case DType::kInt32:
+      return 2;
+    case DType::kInt64:
+      return 3;
     case DType::kUint8:
     case DType::kUint16:
-    case DType::kUint32: return 4;
-    case DType::kUint64: return 5;
-    case DType::kFp32: return 6;
-    case DType::kFp64: return 7;
-    case DType::kBytes: return 8;
+    case DType::kUint32:
+      return 4;
+    case DType::kUint64:
+      return 5;
+    case DType::kFp32:
+      return 6;
+    case DType::kFp64:
+      return 7;
+    case DType::kBytes:
+      return 8;
     case DType::kFp16:
-    case DType::kBf16: return 0;
+    case DType::kBf16:
+      return 0;
   }
   return 0;
 }
@@ -96,32 +109,47 @@ std::string_view ContentsFieldName(int field) {
 /// How one element of a typed field stands outside a packed run.
 WireFormatLite::WireType ElementWireType(int field) {
   switch (field) {
-    case 6: return WireFormatLite::WIRETYPE_FIXED32;
-    case 7: return WireFormatLite::WIRETYPE_FIXED64;
-    case 8: return WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
-    default: return WireFormatLite::WIRETYPE_VARINT;
+    case 6:
+      return WireFormatLite::WIRETYPE_FIXED32;
+    case 7:
+      return WireFormatLite::WIRETYPE_FIXED64;
+    case 8:
+      return WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+    default:
+      return WireFormatLite::WIRETYPE_VARINT;
   }
 }
 
 /// Collects elements of one dtype.
 class ElementWriter {
  public:
-  ElementWriter(DType dtype, size_t expected) : dtype_(dtype), data_(Buffer::Allocate(expected * std::max<size_t>(DTypeSize(dtype), 8))) {}
+  ElementWriter(DType dtype, size_t expected)
+      : dtype_(dtype), data_(Buffer::Allocate(expected * std::max<size_t>(DTypeSize(dtype), 8))) {}
 
   /// For integers and booleans; false when out of the dtype's range.
   bool AppendInteger(uint64_t bits) {
     auto value = static_cast<int64_t>(bits);
     switch (dtype_) {
-      case DType::kBool: return Put(static_cast<uint8_t>(bits != 0));
-      case DType::kInt8: return PutInRange<int8_t>(value);
-      case DType::kInt16: return PutInRange<int16_t>(value);
-      case DType::kInt32: return PutInRange<int32_t>(value);
-      case DType::kInt64: return Put(value);
-      case DType::kUint8: return PutInRange<uint8_t>(value);
-      case DType::kUint16: return PutInRange<uint16_t>(value);
-      case DType::kUint32: return PutInRange<uint32_t>(value);
-      case DType::kUint64: return Put(bits);
-      default: return false;
+      case DType::kBool:
+        return Put(static_cast<uint8_t>(bits != 0));
+      case DType::kInt8:
+        return PutInRange<int8_t>(value);
+      case DType::kInt16:
+        return PutInRange<int16_t>(value);
+      case DType::kInt32:
+        return PutInRange<int32_t>(value);
+      case DType::kInt64:
+        return Put(value);
+      case DType::kUint8:
+        return PutInRange<uint8_t>(value);
+      case DType::kUint16:
+        return PutInRange<uint16_t>(value);
+      case DType::kUint32:
+        return PutInRange<uint32_t>(value);
+      case DType::kUint64:
+        return Put(bits);
+      default:
+        return false;
     }
   }
   template <typename T>
@@ -171,18 +199,37 @@ struct Scratch {
 class Decoder {
  public:
   Decoder(CodedInputStream& in, size_t size, model::InferenceRequest& request, Scratch& scratch)
-      : in_(in), size_(size), request_(request), raw_(scratch.raw), has_contents_(scratch.has_contents), dtype_(scratch.dtype) {}
+      : in_(in),
+        size_(size),
+        request_(request),
+        raw_(scratch.raw),
+        has_contents_(scratch.has_contents),
+        dtype_(scratch.dtype) {}
 
   Status Decode(Contents* contents) {
     while (uint32_t tag = NextTag(in_)) {
       switch (tag) {
-        case Tag(1): TRIUNE_RETURN_IF_ERROR(ReadText(request_.model_name)); break;
-        case Tag(2): TRIUNE_RETURN_IF_ERROR(ReadText(request_.model_version)); break;
-        case Tag(3): TRIUNE_RETURN_IF_ERROR(ReadText(request_.id)); break;
-        case Tag(4): TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadRequestParameter(); })); break;
-        case Tag(5): TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadInput(); })); break;
-        case Tag(6): TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadOutput(); })); break;
-        case Tag(7): TRIUNE_RETURN_IF_ERROR(ReadRaw()); break;
+        case Tag(1):
+          TRIUNE_RETURN_IF_ERROR(ReadText(request_.model_name));
+          break;
+        case Tag(2):
+          TRIUNE_RETURN_IF_ERROR(ReadText(request_.model_version));
+          break;
+        case Tag(3):
+          TRIUNE_RETURN_IF_ERROR(ReadText(request_.id));
+          break;
+        case Tag(4):
+          TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadRequestParameter(); }));
+          break;
+        case Tag(5):
+          TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadInput(); }));
+          break;
+        case Tag(6):
+          TRIUNE_RETURN_IF_ERROR(ReadMessage([this] { return ReadOutput(); }));
+          break;
+        case Tag(7):
+          TRIUNE_RETURN_IF_ERROR(ReadRaw());
+          break;
         default:
           if (!Skip(in_, tag)) return Malformed();
       }
@@ -286,7 +333,8 @@ class Decoder {
   }
 
   Status ReadInput() {
-    if (request_.inputs.size() == kMostTensors) return InvalidArgument(StrCat("there are more than ", kMostTensors, " inputs"));
+    if (request_.inputs.size() == kMostTensors)
+      return InvalidArgument(StrCat("there are more than ", kMostTensors, " inputs"));
     size_t index = request_.inputs.size();
     Tensor& tensor = request_.inputs.Add();
     bool has_dtype = false;
@@ -294,9 +342,12 @@ class Decoder {
     has_contents_.push_back(false);
     while (uint32_t tag = NextTag(in_)) {
       switch (tag) {
-        case Tag(1): TRIUNE_RETURN_IF_ERROR(ReadText(tensor.name)); break;
+        case Tag(1):
+          TRIUNE_RETURN_IF_ERROR(ReadText(tensor.name));
+          break;
         case Tag(2):
-          if (has_dtype) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": field 'datatype' is given twice"));
+          if (has_dtype)
+            return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": field 'datatype' is given twice"));
           TRIUNE_RETURN_IF_ERROR(ReadDType(tensor));
           has_dtype = true;
           break;
@@ -306,7 +357,9 @@ class Decoder {
           TRIUNE_RETURN_IF_ERROR(AddDim(tensor, static_cast<int64_t>(dim)));
           break;
         }
-        case Tag(3): TRIUNE_RETURN_IF_ERROR(ReadMessage([&] { return ReadPackedDims(tensor); })); break;
+        case Tag(3):
+          TRIUNE_RETURN_IF_ERROR(ReadMessage([&] { return ReadPackedDims(tensor); }));
+          break;
         case Tag(4):
           TRIUNE_RETURN_IF_ERROR(ReadMessage([&] {
             return ReadMapEntry([&](const std::string& key, const model::Parameter::Value&) {
@@ -315,7 +368,8 @@ class Decoder {
           }));
           break;
         case Tag(5):
-          if (has_contents_.back()) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": field 'contents' is given twice"));
+          if (has_contents_.back())
+            return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": field 'contents' is given twice"));
           has_contents_.back() = true;
           if (has_dtype) {
             TRIUNE_RETURN_IF_ERROR(ReadMessage([&] { return ReadContents(in_, tensor); }));
@@ -328,8 +382,9 @@ class Decoder {
       }
     }
     if (!has_dtype) {
-      return InvalidArgument(StrCat(tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input ", Quoted(tensor.name)),
-                                    ": field 'datatype' is missing"));
+      return InvalidArgument(
+          StrCat(tensor.name.empty() ? StrCat("inputs[", index, "]") : StrCat("input ", Quoted(tensor.name)),
+                 ": field 'datatype' is missing"));
     }
     if (uses_shared_memory_) return Unimplemented("shared memory regions are not supported");
     if (unread) {
@@ -342,15 +397,19 @@ class Decoder {
   Status ReadDType(Tensor& tensor) {
     TRIUNE_RETURN_IF_ERROR(ReadText(dtype_));
     auto dtype = ParseDType(dtype_);
-    if (!dtype) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": unknown datatype: got '", dtype_.substr(0, 40), "'"));
+    if (!dtype)
+      return InvalidArgument(
+          StrCat("input ", Quoted(tensor.name), ": unknown datatype: got '", dtype_.substr(0, 40), "'"));
     tensor.dtype = *dtype;
     return {};
   }
 
   static Status AddDim(Tensor& tensor, int64_t dim) {
-    if (dim < 0) return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": shape has a negative dimension: got ", dim));
+    if (dim < 0)
+      return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": shape has a negative dimension: got ", dim));
     if (tensor.shape.Append(dim)) return {};
-    return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": shape has more than ", Shape::kMaxRank, " dimensions"));
+    return InvalidArgument(
+        StrCat("input ", Quoted(tensor.name), ": shape has more than ", Shape::kMaxRank, " dimensions"));
   }
 
   Status ReadPackedDims(Tensor& tensor) {
@@ -367,7 +426,8 @@ class Decoder {
     int want = ContentsField(tensor.dtype);
     auto count = tensor.shape.ElementCount();
     // A hint only, and never more than the message could hold.
-    ElementWriter writer(tensor.dtype, std::min(static_cast<size_t>(std::max<int64_t>(count.value_or(0), 0)), Left() + 1));
+    ElementWriter writer(tensor.dtype,
+                         std::min(static_cast<size_t>(std::max<int64_t>(count.value_or(0), 0)), Left() + 1));
     while (uint32_t tag = NextTag(in)) {
       int field = WireFormatLite::GetTagFieldNumber(tag);
       if (field < 1 || field > 8) {
@@ -375,7 +435,8 @@ class Decoder {
         continue;
       }
       auto wire_type = WireFormatLite::GetTagWireType(tag);
-      if (wire_type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED && wire_type != ElementWireType(field)) return Malformed();
+      if (wire_type != WireFormatLite::WIRETYPE_LENGTH_DELIMITED && wire_type != ElementWireType(field))
+        return Malformed();
       if (field != want) {
         return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": ", DTypeName(tensor.dtype), " data came in ",
                                       ContentsFieldName(field), ", want ", ContentsFieldName(want)));
@@ -402,12 +463,14 @@ class Decoder {
       writer.Advance(length);
       return {};
     }
-    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) return ReadElement(in, tensor, writer);
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED)
+      return ReadElement(in, tensor, writer);
     uint32_t length;
     if (!ReadLengthOf(in, &length)) return Malformed();
     if (tensor.dtype == DType::kFp32 || tensor.dtype == DType::kFp64) {
       // On the wire as in memory: little-endian, one after another.
-      if (length % DTypeSize(tensor.dtype) != 0 || !in.ReadRaw(writer.Room(length), static_cast<int>(length))) return Malformed();
+      if (length % DTypeSize(tensor.dtype) != 0 || !in.ReadRaw(writer.Room(length), static_cast<int>(length)))
+        return Malformed();
       writer.Advance(length);
       return {};
     }
@@ -430,14 +493,15 @@ class Decoder {
     if (tensor.dtype == DType::kFp64) {
       writer.Put(bits);
     } else if (!writer.AppendInteger(bits)) {
-      return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": an element is out of the range of ", DTypeName(tensor.dtype),
-                                    ": got ", static_cast<int64_t>(bits)));
+      return InvalidArgument(StrCat("input ", Quoted(tensor.name), ": an element is out of the range of ",
+                                    DTypeName(tensor.dtype), ": got ", static_cast<int64_t>(bits)));
     }
     return {};
   }
 
   Status ReadOutput() {
-    if (request_.outputs.size() == kMostTensors) return InvalidArgument(StrCat("there are more than ", kMostTensors, " outputs"));
+    if (request_.outputs.size() == kMostTensors)
+      return InvalidArgument(StrCat("there are more than ", kMostTensors, " outputs"));
     model::RequestedOutput& output = request_.outputs.Add();
     bool classification = false;
     while (uint32_t tag = NextTag(in_)) {
@@ -474,7 +538,8 @@ class Decoder {
       *contents = Contents::kTyped;
       for (size_t i = 0; i < request_.inputs.size(); ++i) {
         if (!has_contents_[i] && request_.inputs[i].shape.ElementCount().value_or(1) != 0) {
-          return InvalidArgument(StrCat("input '", request_.inputs[i].name, "' has no data: want contents or raw_input_contents"));
+          return InvalidArgument(
+              StrCat("input '", request_.inputs[i].name, "' has no data: want contents or raw_input_contents"));
         }
       }
       return {};
@@ -486,7 +551,8 @@ class Decoder {
     }
     for (size_t i = 0; i < raw_.size(); ++i) {
       if (has_contents_[i]) {
-        return InvalidArgument(StrCat("input '", request_.inputs[i].name, "' has both contents and raw_input_contents"));
+        return InvalidArgument(
+            StrCat("input '", request_.inputs[i].name, "' has both contents and raw_input_contents"));
       }
       request_.inputs[i].data = std::move(raw_[i]);
     }
@@ -506,7 +572,8 @@ class Decoder {
 
 Status DecodeInferRequest(grpc::ByteBuffer& message, model::InferenceRequest& request, Contents* contents) {
   size_t size = message.Length();
-  if (size > static_cast<size_t>(std::numeric_limits<int>::max())) return InvalidArgument("the message is larger than 2 GiB");
+  if (size > static_cast<size_t>(std::numeric_limits<int>::max()))
+    return InvalidArgument("the message is larger than 2 GiB");
   thread_local Scratch scratch;
   auto decode = [&](CodedInputStream& in) {
     Status decoded = Decoder(in, size, request, scratch).Decode(contents);

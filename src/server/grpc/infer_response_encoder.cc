@@ -71,15 +71,42 @@ void AppendContents(TextBuffer& out, TextBuffer& packed, const Tensor& tensor) {
   packed.Clear();
   uint32_t field = 0;
   switch (tensor.dtype) {
-    case DType::kBool: field = 1; AppendVarints<uint8_t>(packed, tensor); break;
-    case DType::kInt8: field = 2; AppendVarints<int8_t>(packed, tensor); break;
-    case DType::kInt16: field = 2; AppendVarints<int16_t>(packed, tensor); break;
-    case DType::kInt32: field = 2; AppendVarints<int32_t>(packed, tensor); break;
-    case DType::kInt64: field = 3; AppendVarints<int64_t>(packed, tensor); break;
-    case DType::kUint8: field = 4; AppendVarints<uint8_t>(packed, tensor); break;
-    case DType::kUint16: field = 4; AppendVarints<uint16_t>(packed, tensor); break;
-    case DType::kUint32: field = 4; AppendVarints<uint32_t>(packed, tensor); break;
-    case DType::kUint64: field = 5; AppendVarints<uint64_t>(packed, tensor); break;
+    case DType::kBool:
+      field = 1;
+      AppendVarints<uint8_t>(packed, tensor);
+      break;
+    case DType::kInt8:
+      field = 2;
+      AppendVarints<int8_t>(packed, tensor);
+      break;
+    case DType::kInt16:
+      field = 2;
+      AppendVarints<int16_t>(packed, tensor);
+      break;
+    case DType::kInt32:
+      field = 2;
+      AppendVarints<int32_t>(packed, tensor);
+      break;
+    case DType::kInt64:
+      field = 3;
+      AppendVarints<int64_t>(packed, tensor);
+      break;
+    case DType::kUint8:
+      field = 4;
+      AppendVarints<uint8_t>(packed, tensor);
+      break;
+    case DType::kUint16:
+      field = 4;
+      AppendVarints<uint16_t>(packed, tensor);
+      break;
+    case DType::kUint32:
+      field = 4;
+      AppendVarints<uint32_t>(packed, tensor);
+      break;
+    case DType::kUint64:
+      field = 5;
+      AppendVarints<uint64_t>(packed, tensor);
+      break;
     case DType::kFp32:
     case DType::kFp64:
       field = tensor.dtype == DType::kFp32 ? 6 : 7;
@@ -87,7 +114,8 @@ void AppendContents(TextBuffer& out, TextBuffer& packed, const Tensor& tensor) {
       break;
     case DType::kBytes:
     case DType::kFp16:
-    case DType::kBf16: return;
+    case DType::kBf16:
+      return;
   }
   if (packed.size() > 0) AppendBytes(out, field, packed.view());
 }
@@ -137,8 +165,9 @@ void AppendOutput(TextBuffer& out, Scratch& scratch, const Tensor& tensor, Conte
 }
 
 grpc::Slice Share(const Buffer& data) {
-  return grpc::Slice(const_cast<std::byte*>(data.data()), data.size(), [](void* held) { delete static_cast<Buffer*>(held); },
-                     new Buffer(data));
+  return grpc::Slice(
+      const_cast<std::byte*>(data.data()), data.size(), [](void* held) { delete static_cast<Buffer*>(held); },
+      new Buffer(data));
 }
 
 }  // namespace

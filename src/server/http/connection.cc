@@ -79,9 +79,12 @@ void Connection::Pump() {
 
 void Connection::ReadMore() {
   switch (state_) {
-    case State::kBody: return ReadIntoBody();
-    case State::kLingering: return Discard();
-    default: return ReadIntoScratch();
+    case State::kBody:
+      return ReadIntoBody();
+    case State::kLingering:
+      return Discard();
+    default:
+      return ReadIntoScratch();
   }
 }
 
@@ -157,11 +160,13 @@ bool Connection::ReadHead(std::string_view input, size_t* used) {
   Request& request = exchange_->request;
   size_t head_size = 0;
   switch (exchange_->parser_.ReadHead(input, request, &head_size)) {
-    case RequestParser::State::kNeedMore: return false;
+    case RequestParser::State::kNeedMore:
+      return false;
     case RequestParser::State::kError:
       Refuse(exchange_->parser_.error().http_status, exchange_->parser_.error().message);
       return false;
-    default: break;
+    default:
+      break;
   }
   // The fields move to memory that stays.
   exchange_->head_.assign(input.substr(0, head_size));
@@ -241,7 +246,8 @@ bool Connection::ReadChunks(std::string_view input, size_t* used) {
     case RequestParser::State::kError:
       Refuse(parser.error().http_status, parser.error().message);
       return false;
-    default: break;
+    default:
+      break;
   }
   exchange_->request.body_buffer = parser.TakeBody();
   exchange_->request.body = exchange_->request.body_buffer.bytes();
@@ -252,7 +258,8 @@ bool Connection::ReadChunks(std::string_view input, size_t* used) {
 bool Connection::ReserveBuffered(size_t bytes) {
   Shared& shared = worker_.shared();
   reserved_bytes_ += bytes;
-  if (shared.buffered_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= shared.limits.buffered_bytes) return true;
+  if (shared.buffered_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes <= shared.limits.buffered_bytes)
+    return true;
   Refuse(503, "the server holds too many bytes of request bodies: the limit is --max-buffered-bytes");
   return false;
 }

@@ -71,18 +71,18 @@ class Connection final : public EventLoop::Handler {
   Worker& worker_;
   int descriptor_;
   State state_ = State::kHead;
-  bool may_read_ = true;        ///< The socket may hold bytes that were not read.
-  bool hangup_seen_ = false;    ///< An end of the stream may follow what is there: read until it shows.
-  bool peer_closed_ = false;    ///< The client sends no more.
-  bool close_after_ = false;    ///< Close when the response is written.
+  bool may_read_ = true;      ///< The socket may hold bytes that were not read.
+  bool hangup_seen_ = false;  ///< An end of the stream may follow what is there: read until it shows.
+  bool peer_closed_ = false;  ///< The client sends no more.
+  bool close_after_ = false;  ///< Close when the response is written.
   bool pumping_ = false;
-  bool pending_is_new_ = false; ///< pending_ was not looked at since it was set.
-  bool pump_queued_ = false;    ///< In the worker's list of those to be pumped.
-  TimePoint deadline_;          ///< Of the present state.
+  bool pending_is_new_ = false;  ///< pending_ was not looked at since it was set.
+  bool pump_queued_ = false;     ///< In the worker's list of those to be pumped.
+  TimePoint deadline_;           ///< Of the present state.
   Exchange* exchange_ = nullptr;
-  Buffer pending_;              ///< Bytes read but not used: the beginning of a request, or pipelined ones.
+  Buffer pending_;  ///< Bytes read but not used: the beginning of a request, or pipelined ones.
   size_t reserved_bytes_ = 0;
-  std::vector<iovec> out_;      ///< What is to be written; from out_next_ on is left.
+  std::vector<iovec> out_;  ///< What is to be written; from out_next_ on is left.
   size_t out_next_ = 0;
 
   friend class Worker;

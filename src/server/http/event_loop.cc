@@ -39,7 +39,8 @@ Status EventLoop::Open() {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.ptr = nullptr;  // no handler: it is only there to end the wait
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0) return Internal(StrCat("epoll_ctl: ", std::strerror(errno)));
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0)
+    return Internal(StrCat("epoll_ctl: ", std::strerror(errno)));
   return {};
 }
 

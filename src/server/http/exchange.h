@@ -34,7 +34,8 @@ class Handler {
   /// On the loop's thread, once for every exchange: its state, or null when the handler needs none. It is there before
   /// any thread handles the exchange, since it may be abandoned at any time from then on.
   virtual std::unique_ptr<ExchangeState> MakeState(Exchange&) { return nullptr; }
-  /// On the loop's thread, which must not be blocked. Leads to exactly one exchange.Reply(), now or later, on any thread.
+  /// On the loop's thread, which must not be blocked. Leads to exactly one exchange.Reply(), now or later, on any
+  /// thread.
   virtual void Handle(Exchange& exchange) = 0;
   /// On the thread that replies, when the response is complete and not sent yet.
   virtual void BeforeReply(Exchange&) {}
@@ -77,16 +78,16 @@ class Exchange final : public EventLoop::Task {
   Worker& worker_;
   Connection* connection_ = nullptr;  ///< Null: abandoned. Loop thread only.
   RequestParser parser_;
-  std::string head_;                 ///< The memory of the request's fields.
-  TextBuffer head_out_;              ///< The response's status line and headers.
+  std::string head_;     ///< The memory of the request's fields.
+  TextBuffer head_out_;  ///< The response's status line and headers.
   size_t content_length_ = 0;
-  size_t body_received_ = 0;         ///< So many bytes of request.body_buffer are filled.
+  size_t body_received_ = 0;  ///< So many bytes of request.body_buffer are filled.
   bool keep_alive_ = true;
-  bool counted_ = false;             ///< In the worker's number of requests in flight.
-  bool in_handler_ = false;          ///< Inside Handle: Reply only notes that it was called.
+  bool counted_ = false;     ///< In the worker's number of requests in flight.
+  bool in_handler_ = false;  ///< Inside Handle: Reply only notes that it was called.
   bool replied_in_handler_ = false;
-  bool waiting_ = false;             ///< Handle was called, the reply has not reached the loop.
-  uint64_t generation_ = 0;          ///< Which use of this object: tells a late deadline entry from a new call.
+  bool waiting_ = false;     ///< Handle was called, the reply has not reached the loop.
+  uint64_t generation_ = 0;  ///< Which use of this object: tells a late deadline entry from a new call.
 };
 
 }  // namespace triune::server::http

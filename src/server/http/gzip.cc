@@ -29,7 +29,8 @@ Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
   int result = Z_OK;
   while (result != Z_STREAM_END) {
     if (written == out.size()) {
-      if (out.size() >= limit) return Status(StatusCode::kOutOfRange, StrCat("the unpacked body is larger than ", limit, " bytes"));
+      if (out.size() >= limit)
+        return Status(StatusCode::kOutOfRange, StrCat("the unpacked body is larger than ", limit, " bytes"));
       Buffer bigger = Buffer::Allocate(std::min(out.size() * 2, limit));
       std::memcpy(bigger.mutable_data(), out.data(), written);
       out = std::move(bigger);
@@ -52,7 +53,8 @@ Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
     if (result != Z_STREAM_END && used == 0 && made == 0) return InvalidArgument("the compressed body is cut short");
     // A gzip file may have several members, one after another (RFC 1952 section 2.2); anything else is too much.
     if (result == Z_STREAM_END && left > 0) {
-      if (left < 2 || input[0] != 0x1f || input[1] != 0x8b) return InvalidArgument("something follows the compressed body");
+      if (left < 2 || input[0] != 0x1f || input[1] != 0x8b)
+        return InvalidArgument("something follows the compressed body");
       if (inflateReset(&stream) != Z_OK) return Internal("zlib could not be started again");
       result = Z_OK;
     }

@@ -10,8 +10,8 @@
 
 namespace triune::server::http {
 
-/// Unpacks gzip or zlib data. OutOfRange when it would be more than `limit` bytes; InvalidArgument when it is damaged or
-/// cut short. Thread-safe.
+/// Unpacks gzip or zlib data. OutOfRange when it would be more than `limit` bytes; InvalidArgument when it is damaged
+/// or cut short. Thread-safe.
 Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit);
 
 /// Packs the response's body and tail into its body and says so in its headers. Leaves it alone when zlib fails.

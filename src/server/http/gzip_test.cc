@@ -57,7 +57,9 @@ TEST(GzipTest, UnpacksZlibData) {
   std::string text(1000, 'z');
   std::string packed(compressBound(text.size()), '\0');
   uLongf size = packed.size();
-  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size()), Z_OK);
+  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()),
+                     text.size()),
+            Z_OK);
   auto back = Gunzip(BytesOf(std::string_view(packed).substr(0, size)), kNoLimit);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(TextOf(*back), text);
@@ -84,7 +86,9 @@ TEST(GzipTest, RefusesMoreThanTheLimit) {
 TEST(GzipTest, RefusesEveryCut) {
   std::string packed = Gzip("some text that is long enough to be packed, packed, packed");
   for (size_t cut = 0; cut < packed.size(); ++cut) {
-    EXPECT_EQ(Gunzip(BytesOf(std::string_view(packed).substr(0, cut)), kNoLimit).status().code(), StatusCode::kInvalidArgument) << cut;
+    EXPECT_EQ(Gunzip(BytesOf(std::string_view(packed).substr(0, cut)), kNoLimit).status().code(),
+              StatusCode::kInvalidArgument)
+        << cut;
   }
 }
 

@@ -4,7 +4,8 @@
 
 namespace triune::server::http {
 
-HttpServer::HttpServer(Options options, Handler& handler) : options_(std::move(options)), shared_(std::make_unique<Shared>()) {
+HttpServer::HttpServer(Options options, Handler& handler)
+    : options_(std::move(options)), shared_(std::make_unique<Shared>()) {
   shared_->limits = options_.limits;
   shared_->handler = &handler;
 }
@@ -53,10 +54,10 @@ void HttpServer::Collect(std::vector<telemetry::Family>& families) const {
       static_cast<double>(shared_->connections.load(std::memory_order_relaxed)));
   add("triune_http_connections_accepted_total", "HTTP connections accepted.", MetricType::kCounter,
       static_cast<double>(shared_->accepted.Value()));
-  add("triune_http_connections_rejected_total", "HTTP connections turned away for --max-connections.", MetricType::kCounter,
-      static_cast<double>(shared_->rejected.Value()));
-  add("triune_http_requests_refused_total", "HTTP requests that were malformed, too large or too slow.", MetricType::kCounter,
-      static_cast<double>(shared_->refused.Value()));
+  add("triune_http_connections_rejected_total", "HTTP connections turned away for --max-connections.",
+      MetricType::kCounter, static_cast<double>(shared_->rejected.Value()));
+  add("triune_http_requests_refused_total", "HTTP requests that were malformed, too large or too slow.",
+      MetricType::kCounter, static_cast<double>(shared_->refused.Value()));
   add("triune_http_connections_timed_out_total", "HTTP connections closed for idling or for not taking their response.",
       MetricType::kCounter, static_cast<double>(shared_->timed_out.Value()));
   add("triune_http_buffered_bytes", "Memory of request bodies being read or waiting.", MetricType::kGauge,

@@ -17,13 +17,13 @@ namespace triune::server::http {
 namespace {
 
 using testing::ClientResponse;
-using testing::HttpClient;
 using ::testing::HasSubstr;
+using testing::HttpClient;
 using ::testing::Not;
 
 std::string Post(std::string_view path, std::string_view body, std::string_view headers = "") {
-  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string(headers) + "\r\n" + std::string(body);
+  return "POST " + std::string(path) + " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + std::string(headers) + "\r\n" + std::string(body);
 }
 std::string Get(std::string_view path, std::string_view headers = "") {
   return "GET " + std::string(path) + " HTTP/1.1\r\nHost: h\r\n" + std::string(headers) + "\r\n";
@@ -79,7 +79,7 @@ class EchoHandler final : public Handler {
     exchange.Reply();
   }
 
-  void Count(int Counts::* counter) {
+  void Count(int Counts::*counter) {
     std::lock_guard lock(mutex_);
     ++(counts_.*counter);
     changed_.notify_all();
@@ -113,7 +113,8 @@ class HttpServerTest : public ::testing::Test {
  protected:
   /// Starts the server with these limits.
   void Start(const Limits& limits = {}, int threads = 1) {
-    server_.emplace(HttpServer::Options{.address = "127.0.0.1", .port = 0, .threads = threads, .limits = limits}, handler_);
+    server_.emplace(HttpServer::Options{.address = "127.0.0.1", .port = 0, .threads = threads, .limits = limits},
+                    handler_);
     Status started = server_->Start();
     ASSERT_TRUE(started.ok()) << started.ToString();
   }
@@ -225,7 +226,8 @@ TEST_F(HttpServerTest, ReadsBodiesOfEverySize) {
   // Around the sizes of the read buffer, of the memory given at once, and of what is sent in one piece.
   Start({.header_bytes = 4096});
   HttpClient client = Connect();
-  for (size_t size : {size_t{0}, size_t{1}, size_t{16 << 10}, size_t{16385}, size_t{65000}, size_t{69632}, size_t{200'000}, size_t{5'000'000}}) {
+  for (size_t size : {size_t{0}, size_t{1}, size_t{16 << 10}, size_t{16385}, size_t{65000}, size_t{69632},
+                      size_t{200'000}, size_t{5'000'000}}) {
     std::string body(size, '\0');
     for (size_t i = 0; i < size; ++i) body[i] = static_cast<char>(i * 31 >> 3);
     for (const char* path : {"/echo", "/tail"}) {
@@ -298,7 +300,8 @@ TEST_F(HttpServerTest, RefusesWhatIsTooLarge) {
   }
   {
     HttpClient client = Connect();
-    EXPECT_EQ(client.Exchange("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n").status, 413);
+    EXPECT_EQ(client.Exchange("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n").status,
+              413);
   }
   {
     HttpClient client = Connect();

@@ -42,7 +42,7 @@ struct Request {
 struct Response {
   int status = 200;
   std::string_view content_type = "application/json";  ///< Static text.
-  TextBuffer headers;  ///< More header lines, each with its CR LF.
+  TextBuffer headers;                                  ///< More header lines, each with its CR LF.
   TextBuffer body;
   std::vector<Buffer> tail;  ///< Bytes that follow the body: tensors, sent from where they lie.
   bool close = false;        ///< Close the connection after this response.

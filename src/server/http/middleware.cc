@@ -35,7 +35,8 @@ void Pipeline::HandleBody(Exchange& exchange) {
   Request& request = exchange.request;
   std::string_view encoding = request.body.empty() ? std::string_view() : request.Find("Content-Encoding");
   if (!IsIdentity(encoding)) {
-    if (!EqualsIgnoreCase(encoding, "gzip") && !EqualsIgnoreCase(encoding, "x-gzip") && !EqualsIgnoreCase(encoding, "deflate")) {
+    if (!EqualsIgnoreCase(encoding, "gzip") && !EqualsIgnoreCase(encoding, "x-gzip") &&
+        !EqualsIgnoreCase(encoding, "deflate")) {
       exchange.response.SetError(415, "Content-Encoding is not supported: want gzip, deflate or identity");
       return exchange.Reply();
     }

@@ -23,7 +23,8 @@ class Middleware {
 /// are handled on `executor` instead.
 class Pipeline final : public Handler {
  public:
-  Pipeline(std::vector<std::unique_ptr<Middleware>> middlewares, Handler& handler, Executor& executor, size_t body_limit)
+  Pipeline(std::vector<std::unique_ptr<Middleware>> middlewares, Handler& handler, Executor& executor,
+           size_t body_limit)
       : middlewares_(std::move(middlewares)), handler_(handler), executor_(executor), body_limit_(body_limit) {}
 
   std::unique_ptr<ExchangeState> MakeState(Exchange& exchange) override { return handler_.MakeState(exchange); }

@@ -21,14 +21,22 @@ std::string_view View(beast::string_view text) { return {text.data(), text.size(
 
 Method ToMethod(beast::http::verb verb) {
   switch (verb) {
-    case beast::http::verb::get: return Method::kGet;
-    case beast::http::verb::head: return Method::kHead;
-    case beast::http::verb::post: return Method::kPost;
-    case beast::http::verb::put: return Method::kPut;
-    case beast::http::verb::patch: return Method::kPatch;
-    case beast::http::verb::delete_: return Method::kDelete;
-    case beast::http::verb::options: return Method::kOptions;
-    default: return Method::kOther;
+    case beast::http::verb::get:
+      return Method::kGet;
+    case beast::http::verb::head:
+      return Method::kHead;
+    case beast::http::verb::post:
+      return Method::kPost;
+    case beast::http::verb::put:
+      return Method::kPut;
+    case beast::http::verb::patch:
+      return Method::kPatch;
+    case beast::http::verb::delete_:
+      return Method::kDelete;
+    case beast::http::verb::options:
+      return Method::kOptions;
+    default:
+      return Method::kOther;
   }
 }
 
@@ -49,9 +57,11 @@ ParseError Explain(const error_code& code) {
   if (code == BeastError::bad_content_length || code == BeastError::multiple_content_length) {
     return {400, "Content-Length is not one number, or stands beside Transfer-Encoding"};
   }
-  if (code == BeastError::bad_transfer_encoding) return {400, "Transfer-Encoding is malformed, or stands beside Content-Length"};
+  if (code == BeastError::bad_transfer_encoding)
+    return {400, "Transfer-Encoding is malformed, or stands beside Content-Length"};
   if (code == BeastError::bad_version) return {505, "the HTTP version is not 1.0 or 1.1"};
-  if (code == BeastError::bad_chunk || code == BeastError::bad_chunk_extension) return {400, "the chunked body is malformed"};
+  if (code == BeastError::bad_chunk || code == BeastError::bad_chunk_extension)
+    return {400, "the chunked body is malformed"};
   if (code == BeastError::bad_target) return {400, "the request's target is malformed"};
   if (code == BeastError::bad_method) return {400, "the request's method is malformed"};
   return {400, "the request's head is malformed"};
@@ -159,7 +169,8 @@ RequestParser::State RequestParser::ReadHead(std::string_view input, Request& re
   if (start == std::string_view::npos) start = input.size();
   size_t end = input.find(kHeadEnd, std::max(start, impl_->searched));
   if (end == std::string_view::npos || end > impl_->limits_.header_bytes) {
-    if (input.size() > impl_->limits_.header_bytes) {
+    // The same head must be refused however it comes: an end that begins within the limit may still be incomplete.
+    if (end != std::string_view::npos || input.size() >= impl_->limits_.header_bytes + kHeadEnd.size()) {
       impl_->SetFailure(BeastError::header_limit);
       return State::kError;
     }
@@ -200,8 +211,8 @@ bool RequestParser::keep_alive() const { return impl_->keep_alive(); }
 
 RequestParser::State RequestParser::ReadChunks(std::string_view input, size_t* consumed) {
   *consumed = 0;
-  // Whatever comes, it ends with "0\r\n\r\n", so nothing is lost by waiting for as much; and Beast asserts that it does not
-  // look at the last chunk in smaller pieces.
+  // Whatever comes, it ends with "0\r\n\r\n", so nothing is lost by waiting for as much; and Beast asserts that it does
+  // not look at the last chunk in smaller pieces.
   constexpr size_t kLastChunkBytes = 5;
   while (!impl_->is_done()) {
     if (input.size() - *consumed < kLastChunkBytes) return State::kNeedMore;

@@ -34,8 +34,8 @@ class RequestParser {
   void Reset(const Limits& limits);
 
   /// Reads the head from `input`, which begins with the request. kNeedMore: it does not end in there, and nothing was
-  /// read; call again with all of it and more. kHeadDone: `*consumed` bytes were the head, and `request` has its fields,
-  /// as views into `input`. Costs one search per byte however small the pieces are.
+  /// read; call again with all of it and more. kHeadDone: `*consumed` bytes were the head, and `request` has its
+  /// fields, as views into `input`. Costs one search per byte however small the pieces are.
   State ReadHead(std::string_view input, Request& request, size_t* consumed);
 
   /// Of the head: what body follows.

@@ -1,5 +1,5 @@
-// libFuzzer: whatever the bytes, RequestParser reads the same from them in pieces as at once. The first byte says how long
-// the pieces are.
+// libFuzzer: whatever the bytes, RequestParser reads the same from them in pieces as at once. The first byte says how
+// long the pieces are.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -64,7 +64,8 @@ Outcome Read(std::string_view input, size_t piece) {
   Outcome outcome;
   // Each attempt sees memory of its own, so that nothing can rest on what an earlier one left there.
   std::string have;
-  for (size_t size = std::min(piece, input.size());; size = std::min(size + std::min(piece, input.size()), input.size())) {
+  for (size_t size = std::min(piece, input.size());;
+       size = std::min(size + std::min(piece, input.size()), input.size())) {
     have = std::string(input.substr(0, size));
     State state = parser.ReadHead(have, request, &outcome.head_bytes);
     if (state == State::kError) {
@@ -76,7 +77,8 @@ Outcome Read(std::string_view input, size_t piece) {
     if (size == input.size()) return outcome;
   }
   auto inside = [&](std::string_view view) {
-    return view.empty() || (view.data() >= have.data() && view.data() + view.size() <= have.data() + outcome.head_bytes);
+    return view.empty() ||
+           (view.data() >= have.data() && view.data() + view.size() <= have.data() + outcome.head_bytes);
   };
   Check(inside(request.target) && inside(request.path) && request.target.find(request.path) != std::string_view::npos);
   for (const Header& header : request.headers) {
@@ -107,8 +109,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
   Outcome at_once = Read(input, SIZE_MAX);
   Outcome in_pieces = Read(input, 1U + data[0]);
-  // Of a chunked body that is both malformed and cut short, the damage may show only when more of it is seen at once.
-  if (in_pieces.status == 0 && at_once.status >= 400 && !at_once.target.empty()) return 0;
+  // A malformed chunked body may be refused sooner or later, or for another reason, depending on how much of it is seen
+  // at once: Beast reads on in a quoted string that does not end, and counts it against the limit. It never is
+  // accepted.
+  bool is_body = !at_once.target.empty() && at_once.target == in_pieces.target;
+  if (is_body && at_once.status != 200 && in_pieces.status != 200) return 0;
   Check(at_once == in_pieces);
   return 0;
 }

@@ -33,9 +33,12 @@ int StatusOf(std::string_view text, RequestParser::Limits limits = {}) {
   Parsed parsed;
   ReadHead(parsed, text, SIZE_MAX, limits);
   switch (parsed.state) {
-    case State::kHeadDone: return 200;
-    case State::kNeedMore: return 0;
-    default: return parsed.parser.error().http_status;
+    case State::kHeadDone:
+      return 200;
+    case State::kNeedMore:
+      return 0;
+    default:
+      return parsed.parser.error().http_status;
   }
 }
 
@@ -44,7 +47,9 @@ std::string With(std::string_view lines) { return "POST / HTTP/1.1\r\nHost: h\r\
 
 TEST(RequestParserTest, ReadsAHead) {
   Parsed parsed;
-  ReadHead(parsed, "POST /v2/models/m/infer?a=b HTTP/1.1\r\nHost: localhost:8080\r\nContent-Length: 5\r\nX-Empty:\r\n\r\nhello");
+  ReadHead(
+      parsed,
+      "POST /v2/models/m/infer?a=b HTTP/1.1\r\nHost: localhost:8080\r\nContent-Length: 5\r\nX-Empty:\r\n\r\nhello");
   ASSERT_EQ(parsed.state, State::kHeadDone);
   EXPECT_EQ(parsed.request.method, Method::kPost);
   EXPECT_EQ(parsed.request.target, "/v2/models/m/infer?a=b");
@@ -61,7 +66,8 @@ TEST(RequestParserTest, ReadsAHead) {
 
 TEST(RequestParserTest, FindsThePathOfATarget) {
   const std::pair<const char*, const char*> paths[] = {
-      {"/", "/"}, {"/a/b?c=/d", "/a/b"}, {"http://host:8080/a/b?c", "/a/b"}, {"http://host", ""}, {"http://host?/x", ""}, {"*", "*"}};
+      {"/", "/"},          {"/a/b?c=/d", "/a/b"},  {"http://host:8080/a/b?c", "/a/b"},
+      {"http://host", ""}, {"http://host?/x", ""}, {"*", "*"}};
   for (const auto& [target, path] : paths) {
     Parsed parsed;
     ReadHead(parsed, "GET " + std::string(target) + " HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -131,14 +137,16 @@ TEST(RequestParserTest, KeepsConnectionsAsTheVersionSays) {
 TEST(RequestParserTest, RefusesAmbiguousBodies) {
   EXPECT_EQ(StatusOf(With("Content-Length: 3\r\n")), 200);
   EXPECT_EQ(StatusOf(With("Transfer-Encoding: chunked\r\n")), 200);
-  for (const char* lines : {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
-                            "Content-Length: 3\r\nContent-Length: 4\r\n", "Content-Length: 3, 4\r\n", "Content-Length: -3\r\n",
-                            "Content-Length: +3\r\n", "Content-Length: 3x\r\n", "Content-Length: 0x3\r\n", "Content-Length: \r\n",
-                            "Content-Length: 99999999999999999999\r\n", "Content-Length: 3 3\r\n", "Content-Length: 3.0\r\n"}) {
+  for (const char* lines :
+       {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+        "Content-Length: 3\r\nContent-Length: 4\r\n", "Content-Length: 3, 4\r\n", "Content-Length: -3\r\n",
+        "Content-Length: +3\r\n", "Content-Length: 3x\r\n", "Content-Length: 0x3\r\n", "Content-Length: \r\n",
+        "Content-Length: 99999999999999999999\r\n", "Content-Length: 3 3\r\n", "Content-Length: 3.0\r\n"}) {
     EXPECT_EQ(StatusOf(With(lines)), 400) << lines;
   }
-  for (const char* lines : {"Transfer-Encoding: gzip\r\n", "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
-                            "Transfer-Encoding: chunked, identity\r\n", "Transfer-Encoding: xchunked\r\n"}) {
+  for (const char* lines :
+       {"Transfer-Encoding: gzip\r\n", "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked, identity\r\n", "Transfer-Encoding: xchunked\r\n"}) {
     EXPECT_EQ(StatusOf(With(lines)), 501) << lines;
   }
   EXPECT_NE(StatusOf(With("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n")), 200);
@@ -149,8 +157,8 @@ TEST(RequestParserTest, RefusesAmbiguousBodies) {
 }
 
 TEST(RequestParserTest, RefusesMalformedHeads) {
-  EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\n\r\n"), 400);                            // no Host
-  EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);      // two
+  EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\n\r\n"), 400);                        // no Host
+  EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);  // two
   EXPECT_EQ(StatusOf("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/2.0\r\nHost: h\r\n\r\n"), 505);
   EXPECT_EQ(StatusOf("GET / HTTP/0.9\r\nHost: h\r\n\r\n"), 505);
@@ -172,6 +180,16 @@ TEST(RequestParserTest, RefusesLoneLineFeeds) {
   EXPECT_GE(StatusOf("GET / HTTP/1.1\nHost: h\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: h\nA: b\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: h\rA: b\r\n\r\n"), 400);
+}
+
+TEST(RequestParserTest, LimitsTheHeadAlikeHoweverItComes) {
+  for (size_t size = 200; size < 256; ++size) {
+    std::string text = With("A: " + std::string(size, 'x') + "\r\n");
+    Parsed at_once, in_pieces;
+    ReadHead(at_once, text, SIZE_MAX, {.header_bytes = 256});
+    ReadHead(in_pieces, text, 1, {.header_bytes = 256});
+    EXPECT_EQ(at_once.state, in_pieces.state) << text.size();
+  }
 }
 
 TEST(RequestParserTest, LimitsTheHead) {
@@ -223,7 +241,8 @@ Chunked ReadChunks(std::string_view chunks, size_t piece = SIZE_MAX, RequestPars
 }
 
 TEST(RequestParserTest, ReadsChunkedBodiesInPiecesOfEverySize) {
-  std::string chunks = "5\r\nhello\r\nA;name=value;flag\r\n, chunked \r\n005\r\nworld\r\n0\r\nTrailer: ignored\r\nX-Other: 7\r\n\r\nGET";
+  std::string chunks =
+      "5\r\nhello\r\nA;name=value;flag\r\n, chunked \r\n005\r\nworld\r\n0\r\nTrailer: ignored\r\nX-Other: 7\r\n\r\nGET";
   for (size_t piece = 1; piece <= chunks.size(); ++piece) {
     Chunked read = ReadChunks(chunks, piece);
     EXPECT_EQ(read.status, 200) << piece;
@@ -252,8 +271,9 @@ TEST(RequestParserTest, ReadsALargeChunkedBody) {
 }
 
 TEST(RequestParserTest, RefusesMalformedChunks) {
-  for (const char* chunks : {"x\r\n", "-1\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "\r\n", "0x5\r\nhello\r\n",
-                             "FFFFFFFFFFFFFFFFF\r\n", "5 5\r\nhello\r\n", "0\r\nbad trailer\r\n\r\n", "0\r\nContent-Length: 5\r\n\r\n"}) {
+  for (const char* chunks : {"x\r\n", "-1\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n",
+                             "\r\n", "0x5\r\nhello\r\n", "FFFFFFFFFFFFFFFFF\r\n", "5 5\r\nhello\r\n",
+                             "0\r\nbad trailer\r\n\r\n", "0\r\nContent-Length: 5\r\n\r\n"}) {
     // With more bytes behind it, so that none of them can be waiting for the end of a line.
     EXPECT_EQ(ReadChunks(chunks + std::string("\r\n\r\n")).status, 400) << chunks;
   }

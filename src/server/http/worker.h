@@ -24,9 +24,9 @@ struct Shared {
   std::atomic<size_t> buffered_bytes{0};
   std::atomic<bool> draining{false};
   telemetry::Counter accepted;
-  telemetry::Counter rejected;         ///< Over the limit of connections.
-  telemetry::Counter refused;          ///< Malformed, too large or too slow requests, answered before any handler.
-  telemetry::Counter timed_out;        ///< Connections closed for idling, or for not taking their response.
+  telemetry::Counter rejected;   ///< Over the limit of connections.
+  telemetry::Counter refused;    ///< Malformed, too large or too slow requests, answered before any handler.
+  telemetry::Counter timed_out;  ///< Connections closed for idling, or for not taking their response.
 };
 
 /// All methods but Stop, BeginDrain and in_flight belong to the thread that runs it.

@@ -114,7 +114,8 @@ class Decoder {
   Status ReadRow(ondemand::value row, int64_t number) {
     if (!IsObject(row)) {
       if (signature_.inputs.size() != 1) {
-        return InvalidArgument(StrCat("not an object by input name, which a model of ", signature_.inputs.size(), " inputs needs"));
+        return InvalidArgument(
+            StrCat("not an object by input name, which a model of ", signature_.inputs.size(), " inputs needs"));
       }
       return Append(0, row);
     }
@@ -135,7 +136,8 @@ class Decoder {
       bool missing = columns_[i].used && columns_[i].reader.rows() != number + 1;
       bool late = number > 0 && columns_[i].used && columns_[i].reader.rows() == 1;
       if (missing || late) {
-        return InvalidArgument(StrCat("input '", signature_.inputs[i].name, "' is given in some instances and not in others"));
+        return InvalidArgument(
+            StrCat("input '", signature_.inputs[i].name, "' is given in some instances and not in others"));
       }
     }
     return {};
@@ -197,8 +199,8 @@ bool HaveSameRows(const model::InferenceResponse& response) {
 
 }  // namespace
 
-Status DecodeRequest(std::span<const std::byte> body, const model::Signature& signature, model::InferenceRequest& request,
-                     Format* format) {
+Status DecodeRequest(std::span<const std::byte> body, const model::Signature& signature,
+                     model::InferenceRequest& request, Format* format) {
   if (body.empty()) return InvalidArgument("the body is empty: want a JSON object with 'instances' or 'inputs'");
   ondemand::document document;
   TRIUNE_RETURN_IF_ERROR(ParseJson(body, &document));

@@ -18,13 +18,13 @@ enum class Format : uint8_t {
 };
 
 /// Reads {"instances": [...]} or {"inputs": ...} into tensors of the model's own dtypes; the shapes follow from how the
-/// arrays nest. With one input, an instance may be a plain value or {"name": value}; with several it must be the latter.
-/// `body` is followed by Buffer::kPadding readable bytes. Thread-safe.
-Status DecodeRequest(std::span<const std::byte> body, const model::Signature& signature, model::InferenceRequest& request,
-                     Format* format);
+/// arrays nest. With one input, an instance may be a plain value or {"name": value}; with several it must be the
+/// latter. `body` is followed by Buffer::kPadding readable bytes. Thread-safe.
+Status DecodeRequest(std::span<const std::byte> body, const model::Signature& signature,
+                     model::InferenceRequest& request, Format* format);
 
-/// Writes {"predictions": ...}: with one output its rows (or, for kColumns, the tensor); with several, per row (or once) an
-/// object by name.
+/// Writes {"predictions": ...}: with one output its rows (or, for kColumns, the tensor); with several, per row (or
+/// once) an object by name.
 Status EncodeResponse(const model::InferenceResponse& response, Format format, http::TextBuffer& out);
 
 }  // namespace triune::server::v1

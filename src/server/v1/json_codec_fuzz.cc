@@ -1,5 +1,5 @@
-// libFuzzer: whatever the bytes, DecodeRequest returns; what a model of one input accepts comes back bit for bit after it
-// was written and read again. The first byte chooses the model.
+// libFuzzer: whatever the bytes, DecodeRequest returns; what a model of one input accepts comes back bit for bit after
+// it was written and read again. The first byte chooses the model.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

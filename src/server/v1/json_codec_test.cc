@@ -17,7 +17,9 @@ using serving::testing::Spec;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-model::Signature One(DType dtype = DType::kFp32) { return {.inputs = {Spec("x", dtype, {-1})}, .outputs = {}, .platform = ""}; }
+model::Signature One(DType dtype = DType::kFp32) {
+  return {.inputs = {Spec("x", dtype, {-1})}, .outputs = {}, .platform = ""};
+}
 model::Signature Two() {
   return {.inputs = {Spec("a", DType::kInt32, {-1}), Spec("b", DType::kFp32, {-1, 2})}, .outputs = {}, .platform = ""};
 }
@@ -50,7 +52,8 @@ TEST(V1DecodeTest, ReadsRows) {
   EXPECT_EQ(read.request.inputs[0].shape, (Shape{3, 2}));
   EXPECT_THAT(read.request.inputs[0].As<float>(), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_EQ(Decode(R"({"instances":[1,2,3]})").request.inputs[0].shape, (Shape{3}));
-  EXPECT_EQ(Decode(R"({"signature_name":"s","instances":[{"x":[1]},{"x":[2]}]})").request.inputs[0].shape, (Shape{2, 1}));
+  EXPECT_EQ(Decode(R"({"signature_name":"s","instances":[{"x":[1]},{"x":[2]}]})").request.inputs[0].shape,
+            (Shape{2, 1}));
 }
 
 TEST(V1DecodeTest, ReadsColumns) {
@@ -66,7 +69,8 @@ TEST(V1DecodeTest, ReadsColumns) {
 }
 
 TEST(V1DecodeTest, ReadsSeveralInputs) {
-  for (const char* json : {R"({"instances":[{"a":1,"b":[1,2]},{"b":[3,4],"a":2}]})", R"({"inputs":{"b":[[1,2],[3,4]],"a":[1,2]}})"}) {
+  for (const char* json :
+       {R"({"instances":[{"a":1,"b":[1,2]},{"b":[3,4],"a":2}]})", R"({"inputs":{"b":[[1,2],[3,4]],"a":[1,2]}})"}) {
     Read read = Decode(json, Two());
     ASSERT_TRUE(read.status.ok()) << json << ": " << read.status.ToString();
     ASSERT_EQ(read.request.inputs.size(), 2U);
@@ -86,7 +90,8 @@ TEST(V1DecodeTest, ReadsSeveralInputs) {
 TEST(V1DecodeTest, ReadsTheModelsOwnDtype) {
   EXPECT_THAT(Decode(R"({"instances":[9223372036854775807]})", One(DType::kInt64)).request.inputs[0].As<int64_t>(),
               ElementsAre(INT64_MAX));
-  EXPECT_THAT(Decode(R"({"instances":[true,false]})", One(DType::kBool)).request.inputs[0].As<uint8_t>(), ElementsAre(1, 0));
+  EXPECT_THAT(Decode(R"({"instances":[true,false]})", One(DType::kBool)).request.inputs[0].As<uint8_t>(),
+              ElementsAre(1, 0));
   Read strings = Decode(R"({"instances":["a","bc"]})", One(DType::kBytes));
   ASSERT_TRUE(strings.status.ok());
   EXPECT_EQ(strings.request.inputs[0].shape, (Shape{2}));
@@ -95,8 +100,8 @@ TEST(V1DecodeTest, ReadsTheModelsOwnDtype) {
 }
 
 TEST(V1DecodeTest, ReadsNumbersThatJsonDoesNotHave) {
-  for (const char* json : {R"({"instances":[NaN,-Infinity]})", R"({"instances":[null,-Infinity]})", R"({"inputs":[NaN,-Infinity]})",
-                           R"({"instances":[{"x":NaN},{"x":-Infinity}]})"}) {
+  for (const char* json : {R"({"instances":[NaN,-Infinity]})", R"({"instances":[null,-Infinity]})",
+                           R"({"inputs":[NaN,-Infinity]})", R"({"instances":[{"x":NaN},{"x":-Infinity}]})"}) {
     Read read = Decode(json);
     ASSERT_TRUE(read.status.ok()) << json << ": " << read.status.ToString();
     auto values = read.request.inputs[0].As<float>();
@@ -124,13 +129,16 @@ TEST(V1DecodeTest, SaysWhatIsWrong) {
   ExpectRefused(R"({"inputs":{"x":[[1],[1,2]]}})", "inputs: 'x': the arrays are ragged");
   ExpectRefused(R"({"instances":[[1,2]]})", "not an object by input name", Two());
   ExpectRefused(R"({"inputs":[[1,2]]})", "not an object", Two());
-  ExpectRefused(R"({"instances":[{"a":1,"b":[1,2]},{"a":1}]})", "'b' is given in some instances and not in others", Two());
-  ExpectRefused(R"({"instances":[{"a":1},{"a":1,"b":[1,2]}]})", "'b' is given in some instances and not in others", Two());
+  ExpectRefused(R"({"instances":[{"a":1,"b":[1,2]},{"a":1}]})", "'b' is given in some instances and not in others",
+                Two());
+  ExpectRefused(R"({"instances":[{"a":1},{"a":1,"b":[1,2]}]})", "'b' is given in some instances and not in others",
+                Two());
 }
 
 TEST(V1DecodeTest, RefusesMalformedJson) {
   std::string good = R"({"instances":[[1,2],[3,4]]})";
-  for (size_t cut = 0; cut < good.size(); ++cut) EXPECT_FALSE(Decode(good.substr(0, cut)).status.ok()) << good.substr(0, cut);
+  for (size_t cut = 0; cut < good.size(); ++cut)
+    EXPECT_FALSE(Decode(good.substr(0, cut)).status.ok()) << good.substr(0, cut);
   EXPECT_TRUE(Decode(good + "\n").status.ok());
   ExpectRefused(good + "x", "");
   ExpectRefused(good + good, "");
@@ -147,7 +155,8 @@ TEST(V1DecodeTest, AFailedRequestLeavesNothingForTheNext) {
 }
 
 template <typename T>
-void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape, std::vector<T> values) {
+void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape,
+               std::vector<T> values) {
   Tensor& tensor = response.outputs.Add();
   tensor.name = std::move(name);
   tensor.dtype = dtype;
@@ -173,7 +182,8 @@ TEST(V1EncodeTest, SeveralOutputsAreObjectsByName) {
   model::InferenceResponse response;
   AddOutput<int64_t>(response, "label", DType::kInt64, {2}, {7, 8});
   AddOutput<float>(response, "p", DType::kFp32, {2, 2}, {0, 1, 2, 3});
-  EXPECT_EQ(Encode(response, Format::kRows), R"({"predictions":[{"label":7,"p":[0.0,1.0]},{"label":8,"p":[2.0,3.0]}]})");
+  EXPECT_EQ(Encode(response, Format::kRows),
+            R"({"predictions":[{"label":7,"p":[0.0,1.0]},{"label":8,"p":[2.0,3.0]}]})");
   EXPECT_EQ(Encode(response, Format::kColumns), R"({"predictions":{"label":[7,8],"p":[[0.0,1.0],[2.0,3.0]]}})");
 }
 

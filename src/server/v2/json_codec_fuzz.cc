@@ -1,5 +1,6 @@
-// libFuzzer: whatever the bytes, DecodeRequest returns; what it accepts as JSON is consistent, and comes back bit for bit
-// after it was written and read again. The first two bytes say how long the JSON at the front is; 0: it is all JSON.
+// libFuzzer: whatever the bytes, DecodeRequest returns; what it accepts as JSON is consistent, and comes back bit for
+// bit after it was written and read again. The first two bytes say how long the JSON at the front is; 0: it is all
+// JSON.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

@@ -57,8 +57,8 @@ class Decoder {
     TRIUNE_RETURN_IF_ERROR(ExpectEnd(document));
     if (!has_inputs_) return InvalidArgument("field 'inputs' is missing: want an array of tensors");
     if (binary_used_ != binary_.size()) {
-      return InvalidArgument(StrCat("the binary data is longer than the inputs' binary_data_size say: got ", binary_.size(),
-                                    " bytes, want ", binary_used_));
+      return InvalidArgument(StrCat("the binary data is longer than the inputs' binary_data_size say: got ",
+                                    binary_.size(), " bytes, want ", binary_used_));
     }
     for (auto& output : request_.outputs) {
       if (!output.binary_given) output.binary = binary_by_default_;
@@ -83,9 +83,9 @@ class Decoder {
       } else if (key == "id") {
         TRIUNE_RETURN_IF_ERROR(ReadId(value));
       } else if (key == "parameters") {
-        TRIUNE_RETURN_IF_ERROR(ReadParameters(value, "parameters", [this](std::string_view name, ondemand::value& entry) {
-          return ReadRequestParameter(name, entry);
-        }));
+        TRIUNE_RETURN_IF_ERROR(ReadParameters(
+            value, "parameters",
+            [this](std::string_view name, ondemand::value& entry) { return ReadRequestParameter(name, entry); }));
       }
     }
     return {};
@@ -109,7 +109,8 @@ class Decoder {
     if (value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::null) return {};
     ondemand::object object;
     if (auto error = value.get_object().get(object)) {
-      return error == simdjson::INCORRECT_TYPE ? InvalidArgument(StrCat("field '", where, "' is not an object")) : JsonError(error);
+      return error == simdjson::INCORRECT_TYPE ? InvalidArgument(StrCat("field '", where, "' is not an object"))
+                                               : JsonError(error);
     }
     for (auto field : object) {
       std::string_view key;
@@ -159,7 +160,8 @@ class Decoder {
         }
         break;
       }
-      default: return InvalidArgument(StrCat("parameter ", Quoted(name), " is not a string, number or boolean"));
+      default:
+        return InvalidArgument(StrCat("parameter ", Quoted(name), " is not a string, number or boolean"));
     }
     return error ? JsonError(error) : Status();
   }
@@ -198,7 +200,8 @@ class Decoder {
     if (!fields.has_dtype) return InvalidArgument(StrCat(Which(tensor, index), ": field 'datatype' is missing"));
     if (!fields.has_shape) return InvalidArgument(StrCat(Which(tensor, index), ": field 'shape' is missing"));
     if (fields.binary_size) {
-      if (fields.has_data) return InvalidArgument(StrCat(Which(tensor, index), " has both 'data' and 'binary_data_size'"));
+      if (fields.has_data)
+        return InvalidArgument(StrCat(Which(tensor, index), " has both 'data' and 'binary_data_size'"));
       return InContext(TakeBinary(tensor, *fields.binary_size), tensor, index);
     }
     if (!fields.has_data) return InvalidArgument(StrCat(Which(tensor, index), ": field 'data' is missing"));
@@ -208,12 +211,14 @@ class Decoder {
     TRIUNE_RETURN_IF_ERROR(ParseJsonPart(fields.unread_data, &document));
     ondemand::value value;
     if (auto error = document.get_value().get(value)) {
-      return InvalidArgument(StrCat(Which(tensor, index), ": field 'data' is not an array: ", simdjson::error_message(error)));
+      return InvalidArgument(
+          StrCat(Which(tensor, index), ": field 'data' is not an array: ", simdjson::error_message(error)));
     }
     return InContext(ReadData(value, tensor), tensor, index);
   }
 
-  Status ReadInputField(std::string_view key, ondemand::value& value, Tensor& tensor, InputFields& fields, size_t index) {
+  Status ReadInputField(std::string_view key, ondemand::value& value, Tensor& tensor, InputFields& fields,
+                        size_t index) {
     if (key == "name") {
       std::string_view text;
       if (value.get_string().get(text) != simdjson::SUCCESS) {
@@ -228,7 +233,8 @@ class Decoder {
       }
       if (fields.has_dtype) return InvalidArgument(StrCat(Which(tensor, index), ": field 'datatype' is given twice"));
       auto dtype = ParseDType(text);
-      if (!dtype) return InvalidArgument(StrCat(Which(tensor, index), ": unknown datatype: got '", text.substr(0, 40), "'"));
+      if (!dtype)
+        return InvalidArgument(StrCat(Which(tensor, index), ": unknown datatype: got '", text.substr(0, 40), "'"));
       tensor.dtype = *dtype;
       fields.has_dtype = true;
     } else if (key == "shape") {
@@ -269,7 +275,8 @@ class Decoder {
     shape.Clear();
     for (auto item : array) {
       int64_t dim;
-      if (item.get_int64().get(dim) != simdjson::SUCCESS) return InvalidArgument("field 'shape' holds something that is not an integer");
+      if (item.get_int64().get(dim) != simdjson::SUCCESS)
+        return InvalidArgument("field 'shape' holds something that is not an integer");
       if (dim < 0) return InvalidArgument(StrCat("shape has a negative dimension: got ", dim));
       if (!shape.Append(dim)) return InvalidArgument(StrCat("shape has more than ", Shape::kMaxRank, " dimensions"));
     }
@@ -309,7 +316,8 @@ class Decoder {
     }
     size_t left = binary_.size() - binary_used_;
     if (size > left) {
-      return InvalidArgument(StrCat("'binary_data_size' is larger than what is left of the body: got ", size, ", left ", left));
+      return InvalidArgument(
+          StrCat("'binary_data_size' is larger than what is left of the body: got ", size, ", left ", left));
     }
     auto bytes = binary_.subspan(binary_used_, size);
     binary_used_ += size;
@@ -381,6 +389,8 @@ class Decoder {
 
 }  // namespace
 
-Status DecodeRequest(const RequestBody& body, model::InferenceRequest& request) { return Decoder(body, request).Decode(); }
+Status DecodeRequest(const RequestBody& body, model::InferenceRequest& request) {
+  return Decoder(body, request).Decode();
+}
 
 }  // namespace triune::server::v2

@@ -60,8 +60,8 @@ TEST(V2DecodeTest, ReadsARequest) {
 }
 
 TEST(V2DecodeTest, FieldsMayComeInAnyOrder) {
-  std::vector<std::string> fields = {R"("name":"x")", R"("shape":[2,2])", R"("datatype":"UINT8")", R"("data":[[1,2],[3,255]])",
-                                     R"("parameters":{"a":1})"};
+  std::vector<std::string> fields = {R"("name":"x")", R"("shape":[2,2])", R"("datatype":"UINT8")",
+                                     R"("data":[[1,2],[3,255]])", R"("parameters":{"a":1})"};
   std::sort(fields.begin(), fields.end());
   do {
     std::string json = R"({"inputs":[{)";
@@ -78,7 +78,8 @@ TEST(V2DecodeTest, EveryDtypeHasItsSize) {
   for (int i = 0; i < kDTypeCount; ++i) {
     auto dtype = static_cast<DType>(i);
     std::string data = dtype == DType::kBytes ? R"(["a","bc"])" : "[1,0]";
-    auto request = Decoded(OneInput(R"("shape":[2],"datatype":")" + std::string(DTypeName(dtype)) + R"(","data":)" + data));
+    auto request =
+        Decoded(OneInput(R"("shape":[2],"datatype":")" + std::string(DTypeName(dtype)) + R"(","data":)" + data));
     ASSERT_EQ(request.inputs.size(), 1U);
     EXPECT_EQ(request.inputs[0].dtype, dtype);
     EXPECT_TRUE(CheckData(request.inputs[0]).ok()) << DTypeName(dtype);
@@ -117,7 +118,8 @@ TEST(V2DecodeTest, RefusesShapesThatCannotBe) {
   ExpectRefused(OneInput(R"("shape":[1.0],"datatype":"FP32","data":[1])"), "not an integer");
   ExpectRefused(OneInput(R"("shape":["1"],"datatype":"FP32","data":[1])"), "not an integer");
   ExpectRefused(OneInput(R"("shape":1,"datatype":"FP32","data":[1])"), "'shape' is not an array");
-  ExpectRefused(OneInput(R"("shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"datatype":"FP32","data":[1])"), "more than 16");
+  ExpectRefused(OneInput(R"("shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"datatype":"FP32","data":[1])"),
+                "more than 16");
 }
 
 TEST(V2DecodeTest, NamesTheFieldThatIsMissingOrWrong) {
@@ -140,7 +142,8 @@ TEST(V2DecodeTest, NamesTheFieldThatIsMissingOrWrong) {
   ExpectRefused(R"({"inputs":[],"outputs":{}})", "field 'outputs' is not an array");
   ExpectRefused(R"({"inputs":[],"outputs":[1]})", "outputs[0] is not an object");
   ExpectRefused(R"({"inputs":[],"outputs":[{}]})", "outputs[0]: field 'name' is missing");
-  ExpectRefused(R"({"inputs":[],"outputs":[{"name":"p","parameters":{"binary_data":1}}]})", "'binary_data' is not true or false");
+  ExpectRefused(R"({"inputs":[],"outputs":[{"name":"p","parameters":{"binary_data":1}}]})",
+                "'binary_data' is not true or false");
   ExpectRefused(R"({"inputs":[],"parameters":[]})", "field 'parameters' is not an object");
 }
 
@@ -148,7 +151,8 @@ TEST(V2DecodeTest, RefusesFieldsGivenTwice) {
   ExpectRefused(R"({"inputs":[],"inputs":[]})", "field 'inputs' is given twice");
   ExpectRefused(OneInput(R"("datatype":"INT8","shape":[1],"data":[1],"data":[2])"), "'data' is given twice");
   ExpectRefused(OneInput(R"("datatype":"INT8","shape":[1],"data":[1],"shape":[2])"), "'shape' is given twice");
-  ExpectRefused(OneInput(R"("datatype":"FP32","shape":[1],"data":[1],"datatype":"INT32")"), "'datatype' is given twice");
+  ExpectRefused(OneInput(R"("datatype":"FP32","shape":[1],"data":[1],"datatype":"INT32")"),
+                "'datatype' is given twice");
 }
 
 TEST(V2DecodeTest, RefusesMalformedJson) {
@@ -165,7 +169,8 @@ TEST(V2DecodeTest, RefusesMalformedJson) {
   ExpectRefused("\xff" + good, "");
   ExpectRefused(OneInput("\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"\xff\"]"), "malformed");
   ExpectRefused(R"({"inputs":)" + std::string(100'000, '['), "");
-  Decoded(R"({"x":)" + std::string(100'000, '[') + std::string(100'000, ']') + R"(,"inputs":[]})");  // skipped, not read
+  Decoded(R"({"x":)" + std::string(100'000, '[') + std::string(100'000, ']') +
+          R"(,"inputs":[]})");  // skipped, not read
 }
 
 TEST(V2DecodeTest, ReadsParameters) {
@@ -211,7 +216,8 @@ TEST(V2DecodeTest, TakesBinaryDataFromBehindTheJson) {
 
 TEST(V2DecodeTest, SharesAlignedBinaryDataAndCopiesTheRest) {
   for (size_t pad = 0; pad < 8; ++pad) {
-    std::string json = OneInput(R"("datatype":"FP64","shape":[1],"parameters":{"binary_data_size":8})") + std::string(pad, ' ');
+    std::string json =
+        OneInput(R"("datatype":"FP64","shape":[1],"parameters":{"binary_data_size":8})") + std::string(pad, ' ');
     double number = 1.5;
     Buffer body = BufferOf(json + std::string(reinterpret_cast<const char*>(&number), sizeof(number)));
     model::InferenceRequest request;
@@ -269,10 +275,15 @@ TEST(V2DecodeTest, BoundsTheNumberOfTensors) {
 
 TEST(V2DecodeTest, AClearedRequestIsAsGoodAsNew) {
   model::InferenceRequest request;
-  ASSERT_TRUE(Decode(R"({"id":"1","inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1]}],"outputs":[{"name":"p"}],
-                         "parameters":{"s":"text","binary_data_output":true}})", request).ok());
+  ASSERT_TRUE(
+      Decode(R"({"id":"1","inputs":[{"name":"x","datatype":"INT8","shape":[1],"data":[1]}],"outputs":[{"name":"p"}],
+                         "parameters":{"s":"text","binary_data_output":true}})",
+             request)
+          .ok());
   request.Clear();
-  ASSERT_TRUE(Decode(R"({"inputs":[{"name":"y","datatype":"INT8","shape":[0],"data":[]}],"parameters":{"s":"u"}})", request).ok());
+  ASSERT_TRUE(
+      Decode(R"({"inputs":[{"name":"y","datatype":"INT8","shape":[0],"data":[]}],"parameters":{"s":"u"}})", request)
+          .ok());
   EXPECT_EQ(request.id, "");
   EXPECT_EQ(request.inputs.size(), 1U);
   EXPECT_EQ(request.inputs[0].name, "y");

@@ -10,7 +10,8 @@ namespace triune::server::v2 {
 namespace {
 
 template <typename T>
-void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape, std::vector<T> values) {
+void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape,
+               std::vector<T> values) {
   Tensor& tensor = response.outputs.Add();
   tensor.name = std::move(name);
   tensor.dtype = dtype;
@@ -29,12 +30,11 @@ TEST(V2EncodeTest, WritesAResponse) {
   AddOutput<char>(response, "s", DType::kBytes, {1}, {2, 0, 0, 0, 'h', 'i'});
   http::Response out;
   ASSERT_TRUE(EncodeResponse({}, response, out).ok());
-  EXPECT_EQ(out.body.view(),
-            R"({"model_name":"iris","model_version":"1","id":"a\"b","outputs":[)"
-            R"({"name":"p","shape":[2,1],"datatype":"FP32","data":[0.1,2.0]},)"
-            R"({"name":"label","shape":[1],"datatype":"INT64","data":[-9223372036854775808]},)"
-            R"({"name":"b","shape":[2],"datatype":"BOOL","data":[false,true]},)"
-            R"({"name":"s","shape":[1],"datatype":"BYTES","data":["hi"]}]})");
+  EXPECT_EQ(out.body.view(), R"({"model_name":"iris","model_version":"1","id":"a\"b","outputs":[)"
+                             R"({"name":"p","shape":[2,1],"datatype":"FP32","data":[0.1,2.0]},)"
+                             R"({"name":"label","shape":[1],"datatype":"INT64","data":[-9223372036854775808]},)"
+                             R"({"name":"b","shape":[2],"datatype":"BOOL","data":[false,true]},)"
+                             R"({"name":"s","shape":[1],"datatype":"BYTES","data":["hi"]}]})");
   EXPECT_EQ(out.content_type, "application/json");
   EXPECT_TRUE(out.tail.empty());
 }
@@ -67,8 +67,10 @@ TEST(V2EncodeTest, SendsTheOutputsThatWereAskedForAsRawBytes) {
   http::Response out;
   ASSERT_TRUE(EncodeResponse(request, response, out).ok());
   std::string json(out.body.view());
-  EXPECT_EQ(json, R"({"model_name":"m","outputs":[{"name":"p","shape":[3],"datatype":"UINT8","parameters":{"binary_data_size":3}},)"
-                  R"({"name":"q","shape":[1],"datatype":"UINT8","data":[9]}]})");
+  EXPECT_EQ(
+      json,
+      R"({"model_name":"m","outputs":[{"name":"p","shape":[3],"datatype":"UINT8","parameters":{"binary_data_size":3}},)"
+      R"({"name":"q","shape":[1],"datatype":"UINT8","data":[9]}]})");
   EXPECT_EQ(out.headers.view(), "Inference-Header-Content-Length: " + std::to_string(json.size()) + "\r\n");
   EXPECT_EQ(out.content_type, "application/octet-stream");
   ASSERT_EQ(out.tail.size(), 1U);
@@ -92,9 +94,10 @@ TEST(V2EncodeTest, RefusesStringsThatJsonCannotCarry) {
 }
 
 TEST(V2EncodeTest, WritesMetadata) {
-  model::Signature signature{.inputs = {{.name = "x", .dtype = DType::kFp32, .accepted = DType::kFp32, .shape = {-1, 4}}},
-                             .outputs = {{.name = "y", .dtype = DType::kBytes, .accepted = {}, .shape = {-1}}},
-                             .platform = "onnxruntime_onnx"};
+  model::Signature signature{
+      .inputs = {{.name = "x", .dtype = DType::kFp32, .accepted = DType::kFp32, .shape = {-1, 4}}},
+      .outputs = {{.name = "y", .dtype = DType::kBytes, .accepted = {}, .shape = {-1}}},
+      .platform = "onnxruntime_onnx"};
   http::TextBuffer out;
   EncodeMetadata("iris", "2", signature, out);
   EXPECT_EQ(out.view(), R"({"name":"iris","versions":["2"],"platform":"onnxruntime_onnx",)"

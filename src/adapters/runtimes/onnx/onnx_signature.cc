@@ -54,8 +54,8 @@ Status Describe(const OnnxLibrary& library, const OrtTypeInfo* type, std::vector
   spec.dtype = static_cast<triune_dtype>(dtype);
   spec.rank = static_cast<uint32_t>(rank);
   spec.dims = dims.data();
-  // ONNX Runtime's answer for a scalar and for a shape that the model leaves out is the same: no dimensions. It checks the
-  // ranks of scalars itself.
+  // ONNX Runtime's answer for a scalar and for a shape that the model leaves out is the same: no dimensions. It checks
+  // the ranks of scalars itself.
   spec.any_shape = rank == 0 ? 1 : 0;
   return {};
 }

@@ -32,7 +32,8 @@ bool IsTraceparent(std::string_view text) {
   // version "-" trace-id "-" parent-id "-" trace-flags; later versions may append more.
   if (text.size() < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return false;
   std::string_view version = text.substr(0, 2), trace = text.substr(3, 32), parent = text.substr(36, 16);
-  if (!IsLowerHex(version) || !IsLowerHex(trace) || !IsLowerHex(parent) || !IsLowerHex(text.substr(53, 2))) return false;
+  if (!IsLowerHex(version) || !IsLowerHex(trace) || !IsLowerHex(parent) || !IsLowerHex(text.substr(53, 2)))
+    return false;
   if (version == "ff" || IsZero(trace) || IsZero(parent)) return false;
   return text.size() == 55 || (version != "00" && text[55] == '-');
 }
@@ -63,8 +64,8 @@ bool DeadlineMiddleware::OnRequest(Exchange& exchange) {
   if (text.empty()) return true;
   auto seconds = ParseTimeout(text);
   if (!seconds) {
-    exchange.response.SetError(InvalidArgument(
-        StrCat("header X-Request-Timeout is not a time: got '", text.substr(0, 40), "', want seconds such as 1.5, or 1500ms")));
+    exchange.response.SetError(InvalidArgument(StrCat("header X-Request-Timeout is not a time: got '",
+                                                      text.substr(0, 40), "', want seconds such as 1.5, or 1500ms")));
     return false;
   }
   constexpr double kMostSeconds = 1e9;

@@ -13,8 +13,8 @@ class RequestIdMiddleware final : public Middleware {
   void OnResponse(Exchange& exchange) override;
 };
 
-/// traceparent (https://www.w3.org/TR/trace-context/): passed on with the call and echoed; a malformed one is ignored, as
-/// the standard asks.
+/// traceparent (https://www.w3.org/TR/trace-context/): passed on with the call and echoed; a malformed one is ignored,
+/// as the standard asks.
 class TraceMiddleware final : public Middleware {
  public:
   bool OnRequest(Exchange& exchange) override;

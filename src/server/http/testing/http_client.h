@@ -21,7 +21,8 @@ struct ClientResponse {
   std::string body;
 };
 
-/// Thread-compatible. Waits at most a minute for anything, so that a broken server fails the test instead of hanging it.
+/// Thread-compatible. Waits at most a minute for anything, so that a broken server fails the test instead of hanging
+/// it.
 class HttpClient {
  public:
   explicit HttpClient(int port) : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
