@@ -119,10 +119,7 @@ void ApiHandler::AnswerModel(http::Exchange& exchange, const ApiTarget& target) 
   auto found = repository_.catalog()->Find(target.model, target.model_namespace);
   if (!found.ok()) return response.SetError(found.status());
   const serving::ServedModel& model = **found;
-  if (!target.version.empty() && target.version != model.config().version) {
-    return response.SetError(NotFound(StrCat("model ", Quoted(target.model), " has no version '", target.version,
-                                             "': it has version ", model.config().version)));
-  }
+  if (Status version = model.CheckVersion(target.version); !version.ok()) return response.SetError(version);
   if (!model.ready()) return response.SetError(model.NotReady());
   http::TextBuffer& out = response.body;
   if (!target.is_v1 && target.resource == Resource::kModel) {

@@ -68,10 +68,7 @@ void InferenceCall::Start(serving::Protocol protocol, std::string_view name, std
 
 Status InferenceCall::Decode() {
   if (!model_->ready()) return model_->NotReady();
-  if (!request_.model_version.empty() && request_.model_version != model_->config().version) {
-    return NotFound(StrCat("model '", model_->config().name, "' has no version '", request_.model_version,
-                           "': it has version ", model_->config().version));
-  }
+  TRIUNE_RETURN_IF_ERROR(model_->CheckVersion(request_.model_version));
   const http::Request& http = exchange_.request;
   if (protocol_ == serving::Protocol::kV1) {
     TRIUNE_RETURN_IF_ERROR(v1::DecodeRequest(http.body, model_->signature(), request_, &v1_format_));

@@ -36,6 +36,12 @@ Status ServedModel::NotReady() const {
   return Unavailable(StrCat("model '", config_.name, "' is not ready yet: its state is ", ModelStateName(state())));
 }
 
+Status ServedModel::CheckVersion(std::string_view version) const {
+  if (version.empty() || version == config_.version) return {};
+  return NotFound(StrCat("model ", Quoted(config_.name), " has no version ", Quoted(version), ": it has version ",
+                         config_.version));
+}
+
 Status ServedModel::Enter() {
   int64_t before = metrics_.in_flight.fetch_add(1, std::memory_order_acquire);
   if (before < config_.max_in_flight) return {};

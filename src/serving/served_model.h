@@ -56,6 +56,9 @@ class ServedModel final : public model::Predictor {
   uint64_t MemoryBytes() const { return ready() ? model_->MemoryBytes() : 0; }
   std::string_view runtime_name() const { return ready() ? std::string_view(runtime_name_) : std::string_view(); }
 
+  /// OK when `version` is this model's or empty, else NotFound.
+  Status CheckVersion(std::string_view version) const;
+
   /// Counts the request in (ResourceExhausted over the limit); every OK needs one Leave().
   Status Enter();
   void Leave() { metrics_.in_flight.fetch_sub(1, std::memory_order_release); }

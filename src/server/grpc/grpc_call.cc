@@ -155,10 +155,7 @@ void GrpcCall::HandleInfer() {
 
 Status GrpcCall::DecodeInfer() {
   if (!model_->ready()) return model_->NotReady();
-  if (!request_.model_version.empty() && request_.model_version != model_->config().version) {
-    return NotFound(StrCat("model '", model_->config().name, "' has no version '", request_.model_version,
-                           "': it has version ", model_->config().version));
-  }
+  TRIUNE_RETURN_IF_ERROR(model_->CheckVersion(request_.model_version));
   return CheckRequest(model_->signature(), request_);
 }
 
@@ -208,11 +205,7 @@ void GrpcCall::Serialize(const ResponseMessage& message) {
 Status GrpcCall::FindModel(const std::string& name, const std::string& version,
                            std::shared_ptr<serving::ServedModel>* model) {
   TRIUNE_ASSIGN_OR_RETURN(*model, calls_.catalog_.Get().Find(name, ""));
-  if (!version.empty() && version != (*model)->config().version) {
-    return NotFound(StrCat("model ", Quoted(name), " has no version ", Quoted(version), ": it has version ",
-                           (*model)->config().version));
-  }
-  return {};
+  return (*model)->CheckVersion(version);
 }
 
 Status GrpcCall::HandleOther() {
