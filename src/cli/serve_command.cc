@@ -77,6 +77,7 @@ server::ModelServer::Options ServerOptions(const ServeOptions& options) {
   out.http.address = options.address;
   out.http.port = options.http_port;
   out.http.threads = options.http_threads > 0 ? options.http_threads : AvailableCores();
+  out.http.busy_poll = std::chrono::microseconds(options.busy_poll_us);
   out.http.limits = {.header_bytes = options.max_header_bytes,
                      .body_bytes = options.max_body_bytes,
                      .connections = options.max_connections,
@@ -189,6 +190,13 @@ void AddOptions(CLI::App& command, ServeOptions& options) {
       ->capture_default_str();
   command.add_option("--grpc-threads", options.grpc_threads, "The same for gRPC")
       ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--busy-poll-us", options.busy_poll_us,
+          "Microseconds that a REST thread looks for requests before it sleeps, while they keep coming as fast; "
+          "0: it sleeps at once")
+      ->check(CLI::Range(0, 1000))
       ->capture_default_str();
   command.add_option("--ports-file", options.ports_file, "File to write the ports to, as JSON, once they listen");
   const char* limits = "Limits";

@@ -13,7 +13,6 @@
 #include "base/strings.h"
 #include "model/model_detection.h"
 #include "serving/testing/fake_model.h"
-#include "telemetry/log.h"
 
 namespace triune::cli {
 namespace {
@@ -203,7 +202,6 @@ TEST_F(ModelsToServeTest, StrictMakesUnknownFieldsErrors) {
   text.replace(text.find("NAME"), 4, "iris");
   text.replace(text.find("storageUri"), 0, "storageURI: x, ");
   options_.models = {Write("m.yaml", text)};
-  telemetry::ConfigureLog(telemetry::LogLevel::kOff, telemetry::LogFormat::kText);
   EXPECT_THAT(Models(), ElementsAre("default/iris $/models/iris"));
   options_.strict = true;
   EXPECT_THAT(Error(), AllOf(HasSubstr("m.yaml:4"), HasSubstr("storageURI"), HasSubstr("INVALID_ARGUMENT")));
@@ -225,7 +223,6 @@ TEST_F(ModelsToServeTest, AFileOfNoKnownFormatIsAnErrorThatSaysWhatIsKnown) {
 
 TEST_F(ModelsToServeTest, AManifestWithoutServicesIsAnError) {
   options_.models = {Write("m.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")};
-  telemetry::ConfigureLog(telemetry::LogLevel::kOff, telemetry::LogFormat::kText);
   EXPECT_THAT(Error(), HasSubstr("no InferenceService"));
 }
 

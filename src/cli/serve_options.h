@@ -23,6 +23,7 @@ struct ServeOptions {
   bool enable_grpc = true;
   int http_threads = 0;  ///< 0: one per core.
   int grpc_threads = 0;
+  int busy_poll_us = 50;
   std::string ports_file;
 
   uint64_t max_header_bytes = 64U << 10U;

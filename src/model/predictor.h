@@ -19,8 +19,11 @@ struct CallContext {
   std::string_view request_id;   ///< X-Request-Id, for logs.
   std::string_view traceparent;  ///< W3C trace context as it came; empty when it did not.
   TimePoint received{};          ///< When the last byte of the request was read.
-  Duration queue_time{};         ///< Set by whoever made the call wait.
-  Duration compute_time{};       ///< Set by whoever ran the model.
+  /// When the last step of the call ended and so the next began: each reads the clock once. Must be set for Predict,
+  /// and is the end of the computing when Finish is called with OK.
+  TimePoint step_ended{};
+  Duration queue_time{};    ///< Set by whoever made the call wait.
+  Duration compute_time{};  ///< Set by whoever ran the model.
   /// The thread may be used for computing right away: it is a front-end thread, and short work is welcome on it.
   bool may_run_inline = false;
 
@@ -30,6 +33,7 @@ struct CallContext {
     request_id = {};
     traceparent = {};
     received = {};
+    step_ended = {};
     queue_time = {};
     compute_time = {};
     may_run_inline = false;

@@ -101,7 +101,7 @@ void Dispatcher::Predict(model::InferenceRequest& request, model::CallContext& c
   // Before the request is queued: there must be somebody to take it out.
   if (Status started = EnsureInstance(); !started.ok()) return sink.Finish(std::move(started));
   metrics_.queued.fetch_add(1, std::memory_order_relaxed);
-  if (!queue_.TryPush({&request, &context, &sink, clock_.Now()})) {
+  if (!queue_.TryPush({&request, &context, &sink})) {
     metrics_.queued.fetch_sub(1, std::memory_order_relaxed);
     return sink.Finish(
         stopping_ ? Unavailable("the model is being unloaded")
@@ -151,7 +151,9 @@ void Dispatcher::InstanceLoop() {
 
 void Dispatcher::Answer(const Queued& queued) {
   metrics_.queued.fetch_sub(1, std::memory_order_relaxed);
-  queued.context->queue_time = clock_.Now() - queued.since;
+  TimePoint now = clock_.Now();
+  queued.context->queue_time = now - queued.context->step_ended;
+  queued.context->step_ended = now;
   metrics_.Observe(Phase::kQueue, queued.context->queue_time);
   if (stopping_) return queued.sink->Finish(Unavailable("the model is being unloaded"));
   Run(*queued.request, *queued.context, *queued.sink, /*is_inline=*/false);
@@ -171,7 +173,7 @@ void Dispatcher::LearnFrom(Duration took, bool is_inline) {
 
 void Dispatcher::Run(model::InferenceRequest& request, model::CallContext& context, model::ResponseSink& sink,
                      bool is_inline) {
-  TimePoint start = clock_.Now();
+  TimePoint start = context.step_ended;
   if (context.cancelled.load(std::memory_order_acquire)) {
     return sink.Finish(Cancelled("the request was cancelled before the model ran"));
   }
@@ -182,7 +184,8 @@ void Dispatcher::Run(model::InferenceRequest& request, model::CallContext& conte
   bool looked_short = is_inline || LooksShort(input_bytes);
   compute_meter.CountCall();
   Status status = Infer(request, sink.response());
-  context.compute_time = clock_.Now() - start;
+  context.step_ended = clock_.Now();
+  context.compute_time = context.step_ended - start;
   if (status.ok()) costs_.Record(input_bytes, context.compute_time);
   // That a call known to be long was long says nothing about the short ones.
   if (looked_short) LearnFrom(context.compute_time, is_inline);

@@ -43,7 +43,6 @@ class Dispatcher final : public model::Predictor {
     model::InferenceRequest* request = nullptr;
     model::CallContext* context = nullptr;
     model::ResponseSink* sink = nullptr;
-    TimePoint since{};
   };
   /// By its size alone.
   bool LooksShort(uint64_t input_bytes) const;

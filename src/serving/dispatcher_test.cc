@@ -63,7 +63,7 @@ TEST_F(DispatcherTest, RunsShortWorkOnTheCallersThread) {
   auto dispatcher = Make(echo_);
   dispatcher->costs().Record(kInputBytes, microseconds(10));
   FakeCall call(/*may_run_inline=*/true);
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   ASSERT_EQ(call.finishes(), 1);
   EXPECT_TRUE(call.Wait().ok());
   EXPECT_TRUE(call.FinishedHere());
@@ -76,7 +76,7 @@ TEST_F(DispatcherTest, RunsLongWorkOnAnInstanceThread) {
   auto dispatcher = Make(echo_);
   dispatcher->costs().Record(kInputBytes, milliseconds(1));
   FakeCall call(/*may_run_inline=*/true);
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(call.Wait().ok());
   EXPECT_FALSE(call.FinishedHere());
 }
@@ -84,7 +84,7 @@ TEST_F(DispatcherTest, RunsLongWorkOnAnInstanceThread) {
 TEST_F(DispatcherTest, RunsWorkOfUnknownLengthOnAnInstanceThread) {
   auto dispatcher = Make(echo_);
   FakeCall call(/*may_run_inline=*/true);
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(call.Wait().ok());
   EXPECT_FALSE(call.FinishedHere());
 }
@@ -93,7 +93,7 @@ TEST_F(DispatcherTest, RunsShortWorkElsewhereWhenTheCallersThreadIsNotToBeUsed) 
   auto dispatcher = Make(echo_);
   dispatcher->costs().Record(kInputBytes, microseconds(10));
   FakeCall call(/*may_run_inline=*/false);
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(call.Wait().ok());
   EXPECT_FALSE(call.FinishedHere());
 }
@@ -105,12 +105,12 @@ TEST_F(DispatcherTest, LearnsHowLongTheModelTakes) {
   });
   auto dispatcher = Make(model);
   FakeCall first(/*may_run_inline=*/true);
-  dispatcher->Predict(first.request, first.context, first);
+  first.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(first.Wait().ok());
   EXPECT_EQ(first.context.compute_time, microseconds(40));
   EXPECT_EQ(dispatcher->costs().Estimate(kInputBytes), microseconds(40));
   FakeCall second(/*may_run_inline=*/true);
-  dispatcher->Predict(second.request, second.context, second);
+  second.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(second.Wait().ok());
   EXPECT_TRUE(second.FinishedHere());
   EXPECT_EQ(metrics_.Latency(Phase::kPredict).count, 2U);
@@ -120,7 +120,7 @@ TEST_F(DispatcherTest, PassesOnTheModelsErrorAndLearnsNothingFromIt) {
   FakeModel model(testing::OneToOne(), [](const auto&, auto&) { return InvalidArgument("no such category: 7"); });
   auto dispatcher = Make(model);
   FakeCall call;
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   EXPECT_EQ(call.Wait().ToString(), "INVALID_ARGUMENT: no such category: 7");
   EXPECT_EQ(call.sends(), 0);
   EXPECT_EQ(dispatcher->costs().Estimate(kInputBytes), std::nullopt);
@@ -130,7 +130,7 @@ TEST_F(DispatcherTest, RefusesARequestThatThereIsNoMemoryFor) {
   FakeModel model(testing::OneToOne(), [](const auto&, auto&) -> Status { throw std::bad_alloc(); });
   auto dispatcher = Make(model);
   FakeCall call;
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   EXPECT_EQ(call.Wait().code(), StatusCode::kResourceExhausted);
 }
 
@@ -138,11 +138,11 @@ TEST_F(DispatcherTest, RefusesWhatDoesNotFitIntoTheQueue) {
   GatedModel gated;
   auto dispatcher = Make(gated.model, {.queue_capacity = 1});
   FakeCall running, waiting, refused;
-  dispatcher->Predict(running.request, running.context, running);
+  running.PredictWith(*dispatcher, clock_);
   gated.WaitUntilRunning();
-  dispatcher->Predict(waiting.request, waiting.context, waiting);
+  waiting.PredictWith(*dispatcher, clock_);
   EXPECT_EQ(metrics_.queued, 1);
-  dispatcher->Predict(refused.request, refused.context, refused);
+  refused.PredictWith(*dispatcher, clock_);
   ASSERT_EQ(refused.finishes(), 1);
   EXPECT_EQ(refused.Wait().code(), StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.Wait().message()), HasSubstr("capacity is 1"));
@@ -157,9 +157,9 @@ TEST_F(DispatcherTest, DropsWhatWasCancelledWhileItWaited) {
   GatedModel gated;
   auto dispatcher = Make(gated.model);
   FakeCall running, cancelled;
-  dispatcher->Predict(running.request, running.context, running);
+  running.PredictWith(*dispatcher, clock_);
   gated.WaitUntilRunning();
-  dispatcher->Predict(cancelled.request, cancelled.context, cancelled);
+  cancelled.PredictWith(*dispatcher, clock_);
   cancelled.context.cancelled = true;
   gated.LetGo();
   EXPECT_EQ(cancelled.Wait().code(), StatusCode::kCancelled);
@@ -171,12 +171,12 @@ TEST_F(DispatcherTest, DropsWhoseDeadlinePassedWhileItWaited) {
   GatedModel gated;
   auto dispatcher = Make(gated.model);
   FakeCall running, late, in_time;
-  dispatcher->Predict(running.request, running.context, running);
+  running.PredictWith(*dispatcher, clock_);
   gated.WaitUntilRunning();
   late.context.deadline = clock_.Now() + seconds(5);
   in_time.context.deadline = clock_.Now() + seconds(6);
-  dispatcher->Predict(late.request, late.context, late);
-  dispatcher->Predict(in_time.request, in_time.context, in_time);
+  late.PredictWith(*dispatcher, clock_);
+  in_time.PredictWith(*dispatcher, clock_);
   clock_.Advance(seconds(5));
   gated.LetGo();
   EXPECT_EQ(late.Wait().code(), StatusCode::kDeadlineExceeded);
@@ -192,12 +192,12 @@ TEST_F(DispatcherTest, DropsOnTheCallersThreadToo) {
   dispatcher->costs().Record(kInputBytes, microseconds(10));
   FakeCall late(/*may_run_inline=*/true);
   late.context.deadline = clock_.Now();
-  dispatcher->Predict(late.request, late.context, late);
+  late.PredictWith(*dispatcher, clock_);
   EXPECT_EQ(late.Wait().code(), StatusCode::kDeadlineExceeded);
   EXPECT_TRUE(late.FinishedHere());
   FakeCall cancelled(/*may_run_inline=*/true);
   cancelled.context.cancelled = true;
-  dispatcher->Predict(cancelled.request, cancelled.context, cancelled);
+  cancelled.PredictWith(*dispatcher, clock_);
   EXPECT_EQ(cancelled.Wait().code(), StatusCode::kCancelled);
   EXPECT_EQ(runs, 0);
 }
@@ -206,16 +206,16 @@ TEST_F(DispatcherTest, DestructorFinishesWhatRunsAndRefusesWhatIsQueued) {
   GatedModel gated;
   auto dispatcher = Make(gated.model, {.queue_capacity = 2});
   FakeCall running, queued;
-  dispatcher->Predict(running.request, running.context, running);
+  running.PredictWith(*dispatcher, clock_);
   gated.WaitUntilRunning();
-  dispatcher->Predict(queued.request, queued.context, queued);
+  queued.PredictWith(*dispatcher, clock_);
   Dispatcher* raw = dispatcher.get();
   std::jthread destroying([&] { dispatcher.reset(); });
   // The destructor can't return while the model runs; that it has begun shows in what it says to a new call.
   std::deque<FakeCall> probes;
   for (;;) {
     FakeCall& probe = probes.emplace_back();
-    raw->Predict(probe.request, probe.context, probe);
+    probe.PredictWith(*raw, clock_);
     if (probe.finishes() == 1 && probe.Wait().code() == StatusCode::kUnavailable) break;
     std::this_thread::yield();
   }
@@ -240,11 +240,11 @@ TEST_F(DispatcherTest, WorksOnSeveralRequestsAtOnceWhenInstancesAllowIt) {
     });
     auto dispatcher = Make(model, {.instances = 2});
     FakeCall alone, a, b;
-    dispatcher->Predict(alone.request, alone.context, alone);
+    alone.PredictWith(*dispatcher, clock_);
     EXPECT_TRUE(alone.Wait().ok());
     if (round % 2 == 0) std::this_thread::yield();
-    dispatcher->Predict(a.request, a.context, a);
-    dispatcher->Predict(b.request, b.context, b);
+    a.PredictWith(*dispatcher, clock_);
+    b.PredictWith(*dispatcher, clock_);
     EXPECT_TRUE(a.Wait().ok());
     EXPECT_TRUE(b.Wait().ok());
   }
@@ -274,7 +274,7 @@ TEST_F(DispatcherTest, InstancesHonourMaxConcurrency) {
   std::deque<FakeCall> calls;
   for (int i = 0; i < 300; ++i) {
     FakeCall& call = calls.emplace_back();
-    dispatcher->Predict(call.request, call.context, call);
+    call.PredictWith(*dispatcher, clock_);
   }
   for (FakeCall& call : calls) EXPECT_TRUE(call.Wait().ok());
   EXPECT_GE(meter.most(), 1);
@@ -291,7 +291,7 @@ TEST_F(DispatcherTest, CallersAndInstancesTogetherHonourMaxConcurrency) {
     callers.emplace_back([&] {
       for (int i = 0; i < 100; ++i) {
         FakeCall call(/*may_run_inline=*/true);
-        dispatcher->Predict(call.request, call.context, call);
+        call.PredictWith(*dispatcher, clock_);
         EXPECT_TRUE(call.Wait().ok());
         if (call.FinishedHere()) ++inline_runs;
       }
@@ -311,7 +311,7 @@ TEST_F(DispatcherTest, AMaxConcurrencyOfOneRunsOneAtATime) {
     callers.emplace_back([&] {
       for (int i = 0; i < 50; ++i) {
         FakeCall call(/*may_run_inline=*/true);
-        dispatcher->Predict(call.request, call.context, call);
+        call.PredictWith(*dispatcher, clock_);
         EXPECT_TRUE(call.Wait().ok());
       }
     });
@@ -347,7 +347,7 @@ TEST_F(DispatcherTest, AModelThatKeepsStallingTheFrontEndLosesIt) {
   dispatcher->costs().Record(kInputBytes, Duration(100));
   auto runs_here = [&] {
     FakeCall call(/*may_run_inline=*/true);
-    dispatcher->Predict(call.request, call.context, call);
+    call.PredictWith(*dispatcher, clock_);
     EXPECT_TRUE(call.Wait().ok());
     return call.FinishedHere();
   };
@@ -373,13 +373,13 @@ TEST_F(DispatcherTest, LongRequestsDoNotTakeTheFrontEndFromShortOnes) {
   for (int i = 0; i < 3; ++i) {
     FakeCall large(/*may_run_inline=*/true);
     large.request.inputs[0].data = Buffer::Allocate(kInputBytes * 1024);
-    dispatcher->Predict(large.request, large.context, large);
+    large.PredictWith(*dispatcher, clock_);
     EXPECT_TRUE(large.Wait().ok());
     EXPECT_FALSE(large.FinishedHere());
   }
   busy.busy = Duration(0);
   FakeCall small(/*may_run_inline=*/true);
-  dispatcher->Predict(small.request, small.context, small);
+  small.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(small.Wait().ok());
   EXPECT_TRUE(small.FinishedHere());
 }
@@ -399,7 +399,7 @@ TEST(DispatcherStressTest, AnswersEveryCallOnceWhateverHappensToIt) {
         for (int i = 0; i < kCalls; ++i) {
           FakeCall& call = calls.emplace_back(/*may_run_inline=*/(i + c) % 3 == 0);
           if (i % 7 == 0) call.context.deadline = Clock::System().Now();
-          dispatcher.Predict(call.request, call.context, call);
+          call.PredictWith(dispatcher);
           if (i % 5 == 0) call.context.cancelled = true;
         }
         for (FakeCall& call : calls) {
@@ -426,12 +426,12 @@ TEST_F(DispatcherTest, TriesTheModelOnInstanceThreadsBeforeTheFrontEnd) {
   dispatcher->costs().Record(kInputBytes, microseconds(10));
   for (int i = 0; i < 3; ++i) {
     FakeCall call(/*may_run_inline=*/true);
-    dispatcher->Predict(call.request, call.context, call);
+    call.PredictWith(*dispatcher, clock_);
     EXPECT_TRUE(call.Wait().ok());
     EXPECT_FALSE(call.FinishedHere()) << i;
   }
   FakeCall call(/*may_run_inline=*/true);
-  dispatcher->Predict(call.request, call.context, call);
+  call.PredictWith(*dispatcher, clock_);
   EXPECT_TRUE(call.Wait().ok());
   EXPECT_TRUE(call.FinishedHere());
 }

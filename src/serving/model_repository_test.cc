@@ -53,7 +53,7 @@ ServedModel& Get(const ModelRepository& repository, std::string_view name) {
 
 Status Predict(ServedModel& model) {
   FakeCall call;
-  model.Predict(call.request, call.context, call);
+  call.PredictWith(model);
   return call.Wait();
 }
 

@@ -32,7 +32,7 @@ void SetLoaded(ServedModel& model) {
 
 Status Predict(ServedModel& model) {
   FakeCall call;
-  model.Predict(call.request, call.context, call);
+  call.PredictWith(model);
   return call.Wait();
 }
 

@@ -74,7 +74,7 @@ def test_help_of_serve_names_every_flag():
                  "strict pvc runtime-path parameter max-header-bytes max-body-bytes max-connections read-timeout "
                  "idle-timeout write-timeout request-timeout "
                  "max-inflight-per-model drain-timeout gzip-level log-level log-format "
-                 "access-log ports-file").split():
+                 "access-log ports-file busy-poll-us").split():
         assert f"--{flag}" in text, flag
 
 

@@ -5,6 +5,7 @@
 #include <exception>
 #include <initializer_list>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,12 @@
 #include "triune/runtime.h"
 
 namespace triune::plugin {
+
+/// What a call consists of.
+struct Call {
+  std::span<const triune_tensor> inputs;
+  std::span<const uint32_t> outputs;  ///< Numbers in the signature.
+};
 
 /// Writes the message, cut to fit, and returns the code; 0 for OK.
 int Report(const Status& status, triune_error* error);

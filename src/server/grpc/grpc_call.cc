@@ -8,8 +8,9 @@
 namespace triune::server::grpc_api {
 namespace {
 
-/// Requests that can be taken in before the thread looks at the queue again.
-constexpr int kWaitingInferCalls = 64;
+/// A call that comes back asks for the next one before it is handled, so that few suffice. Each is touched in turn:
+/// with 64 of them none would be in the cache any more.
+constexpr int kWaitingInferCalls = 4;
 constexpr int kWaitingOtherCalls = 2;
 
 std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
@@ -51,6 +52,8 @@ GrpcCall* InferenceCalls::TakeCall(Method method) {
   free.pop_back();
   return call;
 }
+
+GrpcCall::GrpcCall(InferenceCalls& calls, Method method) : calls_(calls), method_(method), steps_(calls.catalog_) {}
 
 void GrpcCall::Request() {
   calls_.lane_.Enter();
@@ -102,15 +105,33 @@ void GrpcCall::Handle() {
 
 void GrpcCall::HandleInfer() {
   const Clock& clock = Clock::System();
-  call_context_.Clear();
-  call_context_.received = clock.Now();
-  call_context_.may_run_inline = true;
-  call_context_.deadline = DeadlineOf(*context_);
+  model::CallContext& context = steps_.context;
+  context.Clear();
+  context.received = clock.Now();
+  context.may_run_inline = true;
+  context.deadline = DeadlineOf(*context_);
   if (calls_.request_timeout_.count() > 0) {
-    call_context_.deadline =
-        std::min(call_context_.deadline, DeadlineAfter(call_context_.received, calls_.request_timeout_));
+    context.deadline = std::min(context.deadline, DeadlineAfter(context.received, calls_.request_timeout_));
   }
-  request_bytes_ = in_.Length();
+  ReadMetadata();
+  size_t request_bytes = in_.Length();
+  Status decoded = DecodeInferRequest(in_, steps_.request, &contents_);
+  in_.Clear();
+  context.step_ended = clock.Now();
+  // Whose request it is can only be said after decoding. A malformed one counts for the model it names, if it got so
+  // far.
+  Status entered = steps_.Enter(serving::Protocol::kGrpc, steps_.request.model_name, "", request_bytes);
+  if (!entered.ok()) {
+    steps_.request.Clear();
+    return Reply(decoded.ok() ? entered : decoded);
+  }
+  steps_.Observe(serving::Phase::kPreprocess, context.step_ended - context.received);
+  if (!decoded.ok()) return Finish(std::move(decoded));
+  if (Status good = steps_.CheckModel(); !good.ok()) return Finish(std::move(good));
+  steps_.Predict(*this);
+}
+
+void GrpcCall::ReadMetadata() {
   request_id_.clear();
   traceparent_.clear();
   for (const auto& [key, value] : context_->client_metadata()) {
@@ -119,59 +140,18 @@ void GrpcCall::HandleInfer() {
   }
   if (!request_id_.empty()) context_->AddInitialMetadata("x-request-id", request_id_);
   if (!traceparent_.empty()) context_->AddInitialMetadata("traceparent", traceparent_);
-  call_context_.request_id = request_id_;
-  call_context_.traceparent = traceparent_;
-  Status decoded = DecodeInferRequest(in_, request_, &contents_);
-  in_.Clear();
-  TimePoint decoded_at = clock.Now();
-  // Whose request it is can only be said after decoding; without a model there is nobody to count it for.
-  auto found = decoded.ok() ? calls_.catalog_.Get().Find(request_.model_name, "")
-                            : Result<std::shared_ptr<serving::ServedModel>>(decoded);
-  if (!found.ok()) {
-    // A malformed request still counts for the model it names, if it got so far.
-    if (auto named = calls_.catalog_.Get().Find(request_.model_name, ""); named.ok()) {
-      (*named)->metrics().CountRequest(serving::Protocol::kGrpc, found.status().code(), request_bytes_, 0);
-    }
-    request_.Clear();
-    return Reply(found.status());
-  }
-  model_ = *std::move(found);
-  if (Status entered = model_->Enter(); !entered.ok()) {
-    model_->metrics().CountRequest(serving::Protocol::kGrpc, entered.code(), request_bytes_, 0);
-    model_.reset();
-    request_.Clear();
-    return Reply(entered);
-  }
-  model_->metrics().Observe(serving::Phase::kPreprocess, decoded_at - call_context_.received);
-  if (Duration limit = model_->config().request_timeout; limit.count() > 0) {
-    call_context_.deadline = std::min(call_context_.deadline, DeadlineAfter(call_context_.received, limit));
-  }
-  if (Status good = DecodeInfer(); !good.ok()) return Finish(std::move(good));
-  response_.model_name.assign(model_->config().name);
-  response_.model_version.assign(model_->config().version);
-  response_.id.assign(request_.id);
-  model_->Predict(request_, call_context_, *this);
-}
-
-Status GrpcCall::DecodeInfer() {
-  if (!model_->ready()) return model_->NotReady();
-  TRIUNE_RETURN_IF_ERROR(model_->CheckVersion(request_.model_version));
-  return CheckRequest(model_->signature(), request_);
+  steps_.context.request_id = request_id_;
+  steps_.context.traceparent = traceparent_;
 }
 
 void GrpcCall::Finish(Status status) {
   size_t response_bytes = 0;
   if (status.ok()) {
-    TimePoint start = Clock::System().Now();
-    out_ = EncodeInferResponse(response_, contents_);
+    out_ = EncodeInferResponse(steps_.response, contents_);
     response_bytes = out_.Length();
-    model_->metrics().Observe(serving::Phase::kPostprocess, Clock::System().Now() - start);
+    steps_.Observe(serving::Phase::kPostprocess, Clock::System().Now() - steps_.context.step_ended);
   }
-  model_->metrics().CountRequest(serving::Protocol::kGrpc, status.code(), request_bytes_, response_bytes);
-  model_->Leave();
-  model_.reset();
-  request_.Clear();
-  response_.Clear();
+  steps_.Leave(status.code(), response_bytes);
   Reply(status);
 }
 

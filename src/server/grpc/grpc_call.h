@@ -15,6 +15,7 @@
 #include "server/grpc/infer_codec.h"
 #include "server/grpc/lane.h"
 #include "server/grpc/tag.h"
+#include "server/inference_steps.h"
 #include "serving/model_repository.h"
 
 namespace triune::server::grpc_api {
@@ -52,13 +53,13 @@ class InferenceCalls;
 ///   requested --a request came--> handling --Finish--> finishing --sent--> requested
 class GrpcCall final : public model::ResponseSink, public Tag {
  public:
-  GrpcCall(InferenceCalls& calls, Method method) : calls_(calls), method_(method) {}
+  GrpcCall(InferenceCalls& calls, Method method);
 
   /// Asks for the next request.
   void Request();
   void Proceed(bool ok) override;
 
-  model::InferenceResponse& response() override { return response_; }
+  model::InferenceResponse& response() override { return steps_.response; }
   void Send() override {}
   void Finish(Status status) override;
 
@@ -67,7 +68,8 @@ class GrpcCall final : public model::ResponseSink, public Tag {
 
   void Handle();
   void HandleInfer();
-  Status DecodeInfer();
+  /// Request id and trace context, which go back to the client as well.
+  void ReadMetadata();
   Status HandleOther();
   template <typename RequestMessage>
   Result<RequestMessage> Parse();
@@ -85,14 +87,10 @@ class GrpcCall final : public model::ResponseSink, public Tag {
   grpc::ByteBuffer in_;
   grpc::ByteBuffer out_;
 
-  std::shared_ptr<serving::ServedModel> model_;
-  model::InferenceRequest request_;
-  model::InferenceResponse response_;
-  model::CallContext call_context_;
+  InferenceSteps steps_;
   std::string request_id_;
   std::string traceparent_;
   Contents contents_ = Contents::kRaw;
-  size_t request_bytes_ = 0;
 };
 
 /// The calls of one lane. Used on its thread, or before it runs; in_flight on any.

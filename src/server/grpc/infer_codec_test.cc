@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "open_inference_grpc.pb.h"
+#include "server/testing/responses.h"
 
 namespace triune::server::grpc_api {
 namespace {
 
+using server::testing::AddOutput;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -364,16 +366,6 @@ TEST(DecodeInferRequestTest, GarbageIsRefusedOrReadAsProtobufReadsIt) {
     EXPECT_TRUE(protobuf_reads_it || !Decode(bad).status.ok())
         << "round " << i << ": " << ::testing::PrintToString(bad);
   }
-}
-
-template <typename T>
-void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape,
-               std::vector<T> values) {
-  Tensor& tensor = response.outputs.Add();
-  tensor.name = std::move(name);
-  tensor.dtype = dtype;
-  tensor.shape = shape;
-  tensor.data = Buffer::CopyOf(std::as_bytes(std::span(values)));
 }
 
 inference::ModelInferResponse Encode(const model::InferenceResponse& response, Contents contents) {

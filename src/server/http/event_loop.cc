@@ -1,6 +1,6 @@
 #include "server/http/event_loop.h"
 
-#include <sys/epoll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -93,14 +93,31 @@ void EventLoop::RunTasks() {
   }
 }
 
+int EventLoop::Wait(std::span<epoll_event> events, TimePoint wake_at) {
+  auto poll = [&](int milliseconds) {
+    int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
+    now_ = std::chrono::steady_clock::now();
+    return count;
+  };
+  if (busy_poll_.window().count() == 0) return poll(MillisecondsUntil(now_, wake_at));
+  const TimePoint start = std::chrono::steady_clock::now();
+  int count = 0;
+  if (busy_poll_.PaysOff()) {
+    const TimePoint until = std::min(start + busy_poll_.window(), wake_at);
+    while ((count = poll(0)) == 0 && now_ < until) sched_yield();
+  }
+  if (count == 0) count = poll(MillisecondsUntil(now_, wake_at));
+  busy_poll_.Record(now_ - start);
+  return count;
+}
+
 void EventLoop::Run(const std::function<TimePoint(TimePoint)>& after_round) {
   current_loop = this;
   std::array<epoll_event, 256> events;
   now_ = std::chrono::steady_clock::now();
   TimePoint wake_at = after_round(now_);
   while (!stopping_.load(std::memory_order_acquire)) {
-    int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), MillisecondsUntil(now_, wake_at));
-    now_ = std::chrono::steady_clock::now();
+    int count = Wait(events, wake_at);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events[static_cast<size_t>(i)];
       if (event.data.ptr != nullptr) {

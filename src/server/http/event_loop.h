@@ -1,12 +1,16 @@
 // One thread's epoll loop.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "server/http/busy_poll.h"
 
 namespace triune::server::http {
 
@@ -34,7 +38,8 @@ class EventLoop {
     Task* next_ = nullptr;
   };
 
-  EventLoop() = default;
+  /// `busy_poll`: how long to look for events before sleeping, when that pays off.
+  explicit EventLoop(Duration busy_poll) : busy_poll_(busy_poll) {}
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -60,6 +65,8 @@ class EventLoop {
   bool IsCurrent() const;
 
  private:
+  /// Returns the number of events, at most until `wake_at`; moves now_.
+  int Wait(std::span<epoll_event> events, TimePoint wake_at);
   void RunTasks();
   void Wake();
 
@@ -68,6 +75,7 @@ class EventLoop {
   std::atomic<Task*> tasks_{nullptr};
   std::atomic<bool> stopping_{false};
   TimePoint now_{};
+  BusyPoll busy_poll_;
 };
 
 }  // namespace triune::server::http

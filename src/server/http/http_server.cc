@@ -15,7 +15,7 @@ HttpServer::~HttpServer() { Stop(); }
 Status HttpServer::Start() {
   port_ = options_.port;
   for (int i = 0; i < options_.threads; ++i) {
-    auto worker = std::make_unique<Worker>(*shared_);
+    auto worker = std::make_unique<Worker>(*shared_, options_.busy_poll);
     // The first may be given any free port; the others share it.
     TRIUNE_ASSIGN_OR_RETURN(port_, worker->Listen(options_.address, port_, i == 0));
     workers_.push_back(std::move(worker));

@@ -23,6 +23,7 @@ class HttpServer {
     std::string address = "0.0.0.0";
     int port = 8080;  ///< 0: a free one.
     int threads = 1;
+    Duration busy_poll = std::chrono::microseconds(50);  ///< See BusyPoll.
     Limits limits{};
   };
   HttpServer(Options options, Handler& handler);

@@ -126,6 +126,9 @@ void Worker::Accept() {
     }
     shared_.accepted.Add();
     connections_.push_back(std::move(connection));
+    // Room for all of them, so that no request allocates: the two are swapped.
+    pump_later_.reserve(connections_.capacity());
+    pumping_now_.reserve(connections_.capacity());
   }
 }
 

@@ -32,7 +32,8 @@ struct Shared {
 /// All methods but Stop, BeginDrain and in_flight belong to the thread that runs it.
 class Worker final : public EventLoop::Handler {
  public:
-  explicit Worker(Shared& shared) : shared_(shared) {}
+  /// `busy_poll`: the window of BusyPoll.
+  Worker(Shared& shared, Duration busy_poll) : shared_(shared), loop_(busy_poll) {}
   ~Worker() override;
 
   /// Listens on address:port with SO_REUSEPORT; port 0 takes a free one. Returns the port. `claim_port`: fails when

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "server/testing/responses.h"
 #include "serving/testing/fake_model.h"
 
 namespace triune::server::v1 {
 namespace {
 
+using server::testing::AddOutput;
 using serving::testing::Spec;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -152,16 +154,6 @@ TEST(V1DecodeTest, AFailedRequestLeavesNothingForTheNext) {
   ASSERT_TRUE(read.status.ok());
   EXPECT_THAT(read.request.inputs[0].As<int32_t>(), ElementsAre(5));
   EXPECT_THAT(read.request.inputs[1].As<float>(), ElementsAre(8, 9));
-}
-
-template <typename T>
-void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape,
-               std::vector<T> values) {
-  Tensor& tensor = response.outputs.Add();
-  tensor.name = std::move(name);
-  tensor.dtype = dtype;
-  tensor.shape = shape;
-  tensor.data = Buffer::CopyOf(std::as_bytes(std::span(values)));
 }
 
 std::string Encode(const model::InferenceResponse& response, Format format) {

@@ -4,20 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "server/testing/responses.h"
 #include "server/v2/json_codec.h"
 
 namespace triune::server::v2 {
 namespace {
 
-template <typename T>
-void AddOutput(model::InferenceResponse& response, std::string name, DType dtype, const Shape& shape,
-               std::vector<T> values) {
-  Tensor& tensor = response.outputs.Add();
-  tensor.name = std::move(name);
-  tensor.dtype = dtype;
-  tensor.shape = shape;
-  tensor.data = Buffer::CopyOf(std::as_bytes(std::span(values)));
-}
+using testing::AddOutput;
 
 TEST(V2EncodeTest, WritesAResponse) {
   model::InferenceResponse response;

@@ -23,6 +23,11 @@ class FakeCall final : public model::ResponseSink {
     context.may_run_inline = may_run_inline;
   }
 
+  void PredictWith(model::Predictor& predictor, const Clock& clock = Clock::System()) {
+    context.step_ended = clock.Now();
+    predictor.Predict(request, context, *this);
+  }
+
   model::InferenceResponse& response() override { return response_; }
   void Send() override { ++sends_; }
   void Finish(Status status) override {

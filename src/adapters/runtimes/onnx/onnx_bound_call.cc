@@ -18,7 +18,7 @@ size_t RoundUp(size_t size) { return (size + kAlignment - 1) / kAlignment * kAli
 
 }  // namespace
 
-bool BoundCall::IsSmallEnough(const CallShape& shape) {
+bool BoundCall::IsSmallEnough(const Call& shape) {
   size_t total = 0;
   for (const triune_tensor& input : shape.inputs) {
     if (input.dtype == TRIUNE_BYTES) return false;
@@ -29,7 +29,7 @@ bool BoundCall::IsSmallEnough(const CallShape& shape) {
 }
 
 Result<std::unique_ptr<BoundCall>> BoundCall::Make(const OnnxLibrary& library, OrtSession* session,
-                                                   const OnnxSignature& signature, const CallShape& shape,
+                                                   const OnnxSignature& signature, const Call& shape,
                                                    std::span<OrtValue* const> outputs) {
   std::unique_ptr<BoundCall> call(new BoundCall(library, session));
   size_t offset = 0;
@@ -78,7 +78,7 @@ Status BoundCall::Bind(const OnnxSignature& signature) {
   return {};
 }
 
-bool BoundCall::Fits(const CallShape& shape) const {
+bool BoundCall::Fits(const Call& shape) const {
   if (shape.inputs.size() != inputs_.size() || shape.outputs.size() != outputs_.size()) return false;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const triune_tensor& input = shape.inputs[i];
@@ -109,7 +109,7 @@ Status BoundCall::Deliver(triune_response* response) const {
   return {};
 }
 
-std::unique_ptr<BoundCall> BoundCallPool::Take(const CallShape& shape) {
+std::unique_ptr<BoundCall> BoundCallPool::Take(const Call& shape) {
   std::lock_guard lock(mutex_);
   for (size_t i = idle_.size(); i-- > 0;) {
     if (!idle_[i]->Fits(shape)) continue;

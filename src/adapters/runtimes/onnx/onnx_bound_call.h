@@ -8,14 +8,11 @@
 
 #include "adapters/runtimes/onnx/onnx_library.h"
 #include "adapters/runtimes/onnx/onnx_signature.h"
+#include "adapters/runtimes/plugin_boundary.h"
 
 namespace triune::onnx {
 
-/// What a call consists of, besides the data.
-struct CallShape {
-  std::span<const triune_tensor> inputs;
-  std::span<const uint32_t> outputs;  ///< Numbers in the signature.
-};
+using plugin::Call;
 
 /// A session's IoBinding with values over memory of its own, for calls of one shape: inputs are copied in, outputs
 /// copied out, and ONNX Runtime makes nothing but what its operators need. Thread-compatible.
@@ -24,13 +21,13 @@ class BoundCall {
   /// Larger calls gain nothing: the copies would cost more than the values.
   static constexpr size_t kMostBytes = 16U << 10U;
 
-  static bool IsSmallEnough(const CallShape& shape);
+  static bool IsSmallEnough(const Call& shape);
   /// Null when the outputs (those of a call of that shape, as ONNX Runtime made them) are too large or are strings.
   static Result<std::unique_ptr<BoundCall>> Make(const OnnxLibrary& library, OrtSession* session,
-                                                 const OnnxSignature& signature, const CallShape& shape,
+                                                 const OnnxSignature& signature, const Call& shape,
                                                  std::span<OrtValue* const> outputs);
 
-  bool Fits(const CallShape& shape) const;
+  bool Fits(const Call& shape) const;
   /// Fails also when the outputs of this call have other shapes than those it was made with.
   Status Run(std::span<const triune_tensor> inputs);
   /// The outputs of the last Run.
@@ -69,7 +66,7 @@ class BoundCallPool {
 
   BoundCallPool() { idle_.reserve(kMostIdle); }
   /// The one used last that fits; null when there is none.
-  std::unique_ptr<BoundCall> Take(const CallShape& shape);
+  std::unique_ptr<BoundCall> Take(const Call& shape);
   void Give(std::unique_ptr<BoundCall> call);
   /// After a Take that found nothing: whether it is worth making one. A full pool of other shapes gives way slowly,
   /// so that ever changing shapes do not pay for calls that are never used again.

@@ -69,7 +69,7 @@ bool IsInput(std::span<const triune_tensor> inputs, const void* data) {
 }
 
 /// Hands the value over when it can; sets it to null then.
-Status Deliver(const OnnxLibrary& library, const CallShape& call, uint32_t index, OrtValue*& value,
+Status Deliver(const OnnxLibrary& library, const Call& call, uint32_t index, OrtValue*& value,
                triune_response* response) {
   ValueShape shape;
   TRIUNE_RETURN_IF_ERROR(ReadShape(library, value, &shape));
@@ -113,7 +113,7 @@ Result<std::unique_ptr<OnnxModel>> OnnxModel::Load(const OnnxLibrary& library, c
   return model;
 }
 
-Status OnnxModel::Infer(const CallShape& call, triune_response* response) {
+Status OnnxModel::Infer(const Call& call, triune_response* response) {
   if (!may_bind_.load(std::memory_order_relaxed) || !BoundCall::IsSmallEnough(call)) {
     return InferUnbound(call, response, /*bind_next=*/false);
   }
@@ -131,7 +131,7 @@ Status OnnxModel::Infer(const CallShape& call, triune_response* response) {
   return {};
 }
 
-Status OnnxModel::InferUnbound(const CallShape& call, triune_response* response, bool bind_next) {
+Status OnnxModel::InferUnbound(const Call& call, triune_response* response, bool bind_next) {
   CallArrays arrays(library_);
   for (const triune_tensor& input : call.inputs) {
     TRIUNE_ASSIGN_OR_RETURN(OrtValue * value, MakeInput(library_, input));

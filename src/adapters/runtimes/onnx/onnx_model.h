@@ -22,11 +22,11 @@ class OnnxModel {
 
   /// Small calls whose outputs always have the same shape go through the pool of bound calls; all others make their
   /// values over the caller's memory and hand out the memory that ONNX Runtime made.
-  Status Infer(const CallShape& call, triune_response* response);
+  Status Infer(const Call& call, triune_response* response);
 
  private:
   explicit OnnxModel(const OnnxLibrary& library) : library_(library) {}
-  Status InferUnbound(const CallShape& call, triune_response* response, bool bind_next);
+  Status InferUnbound(const Call& call, triune_response* response, bool bind_next);
 
   const OnnxLibrary& library_;
   SessionPtr session_;

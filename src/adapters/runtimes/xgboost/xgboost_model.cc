@@ -196,7 +196,8 @@ Status XgboostModel::PredictCopied(const char* values, Prediction* prediction) {
   return status;
 }
 
-Status XgboostModel::Infer(const triune_tensor& input, triune_response* response) {
+Status XgboostModel::Infer(const plugin::Call& call, triune_response* response) {
+  const triune_tensor& input = call.inputs[0];
   Prediction prediction;
   if (input.dims[0] == 0) {
     // XGBoost takes no empty arrays.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/runtimes/plugin_boundary.h"
 #include "adapters/runtimes/xgboost/xgboost_library.h"
 #include "triune/runtime.h"
 
@@ -30,7 +31,8 @@ class XgboostModel {
   /// The size of the model file; the library does not say what it holds.
   uint64_t memory_bytes() const { return memory_bytes_; }
 
-  Status Infer(const triune_tensor& input, triune_response* response);
+  /// Of one input and one output; the host has checked that they are there.
+  Status Infer(const plugin::Call& call, triune_response* response);
 
  private:
   struct Prediction {
