@@ -9,7 +9,6 @@ int HttpStatusOf(StatusCode code) {
     case StatusCode::kCancelled:
       return 499;
     case StatusCode::kInvalidArgument:
-      return 400;
     case StatusCode::kOutOfRange:
       return 400;
     case StatusCode::kUnauthenticated:
@@ -19,7 +18,6 @@ int HttpStatusOf(StatusCode code) {
     case StatusCode::kNotFound:
       return 404;
     case StatusCode::kAlreadyExists:
-      return 409;
     case StatusCode::kAborted:
       return 409;
     case StatusCode::kFailedPrecondition:

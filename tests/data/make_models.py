@@ -19,10 +19,10 @@ import xgboost
 from onnx import TensorProto as T
 from onnx import helper as h
 from onnx import numpy_helper
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 OUT = pathlib.Path(__file__).parent / "models"
 rng = np.random.default_rng(0)
@@ -154,7 +154,8 @@ def make_outputs_that_are_no_tensors():
     onnx.save(arrays, OUT / "iris.onnx")
     onnx_cases("iris", [{"x": x[a:b].astype(np.float32)} for a, b in ((0, 1), (60, 61), (100, 110), (0, 150))])
     sequence = h.make_tensor_sequence_value_info("parts", T.FLOAT, None)
-    save_onnx("only_sequence", [h.make_node("SplitToSequence", ["x"], ["parts"])], [value("x", T.FLOAT, ["n"])], [sequence])
+    save_onnx("only_sequence", [h.make_node("SplitToSequence", ["x"], ["parts"])], [value("x", T.FLOAT, ["n"])],
+              [sequence])
     save_onnx("complex", [h.make_node("Identity", ["x"], ["y"])], [value("x", T.COMPLEX64, [1])],
               [value("y", T.COMPLEX64, [1])])
 

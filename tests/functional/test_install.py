@@ -11,7 +11,8 @@ def test_installed_tree_works_after_it_was_moved(tmp_path, monkeypatch):
     subprocess.run(["cmake", "--install", build, "--prefix", tmp_path / "first"], check=True, stdout=subprocess.DEVNULL)
     shutil.move(tmp_path / "first", tmp_path / "second")
     installed = tmp_path / "second/bin/triune"
-    listed = subprocess.run([installed, "runtimes", "--runtime-path", RUNTIMES], check=True, capture_output=True, text=True)
+    listed = subprocess.run([installed, "runtimes", "--runtime-path", RUNTIMES], check=True, capture_output=True,
+                            text=True)
     assert "ready" in listed.stdout and str(RUNTIMES) in listed.stdout
     monkeypatch.setattr("server.BINARY", str(installed))
     server = Server(tmp_path / "server", [model("vector")])

@@ -47,6 +47,30 @@ def test_it_fails_when_the_answers_are_wrong(server, tmp_path):
     assert "LOWER" in run.stdout
 
 
+def test_the_example_of_the_readme_prints_what_it_says(serve):
+    """The commands as they stand there, but for the port."""
+    lines = (ROOT / "README.md").read_text().split("```")[3].strip().splitlines()
+    install, command, *requests = lines
+    assert install.endswith("triune runtimes install onnx")
+    server = serve(*shlex.split(command.removesuffix("&").replace("=examples", f"={ROOT}/examples"))[3:])
+    assert len(requests) == 4
+    for command, expected in zip(requests[::2], requests[1::2]):
+        command = shlex.split(command.removeprefix("$ ").replace("localhost:8080", server.http))
+        answer = subprocess.run([*command, "-sS", "--fail"], capture_output=True, text=True, timeout=20)
+        assert answer.returncode == 0, answer.stderr
+        # Other processors add up in another order.
+        assert_close(json.loads(answer.stdout), json.loads(expected))
+
+
+def assert_close(left, right):
+    if isinstance(left, (list, dict)):
+        assert type(left) is type(right) and len(left) == len(right)
+        for key in left if isinstance(left, dict) else range(len(left)):
+            assert_close(left[key], right[key])
+    else:
+        assert left == (pytest.approx(right, rel=1e-3) if isinstance(right, float) else right)
+
+
 def test_the_models_are_small():
     for file in (QUICKSTART / "models").rglob("model.*"):
         assert file.stat().st_size < 300_000, file

@@ -55,5 +55,5 @@ lint() {
   build release triune_proto
   local files=("$@")
   if [ ${#files[@]} -eq 0 ]; then mapfile -t files < <(cpp_files | grep '^src/.*\.cc$'); fi
-  STEP_TAIL=200 step "lint" run-clang-tidy-16 -quiet -p build/release -j "$jobs" "${files[@]}"
+  STEP_TAIL=200 step "lint" run-clang-tidy-16 -quiet -extra-arg=-Wno-unknown-warning-option -p build/release -j "$jobs" "${files[@]}"
 }

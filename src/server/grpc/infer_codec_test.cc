@@ -62,7 +62,7 @@ void ExpectRefused(const Decoded& decoded, std::string_view message, StatusCode 
 }
 
 inference::ModelInferRequest::InferInputTensor* AddInput(inference::ModelInferRequest& message, const char* name,
-                                                         const char* dtype, std::vector<int64_t> shape) {
+                                                         const char* dtype, const std::vector<int64_t>& shape) {
   auto* input = message.add_inputs();
   input->set_name(name);
   input->set_datatype(dtype);
@@ -468,8 +468,9 @@ TEST(EncodeInferResponseTest, DtypesWithoutATypedFieldMakeAllOutputsRaw) {
 TEST(EncodeInferResponseTest, WritesParameters) {
   model::InferenceResponse response;
   response.model_name = "m";
-  for (model::Parameter::Value value : {model::Parameter::Value(true), model::Parameter::Value(int64_t{-3}),
-                                        model::Parameter::Value(0.5), model::Parameter::Value(std::string("t"))}) {
+  for (const model::Parameter::Value& value :
+       {model::Parameter::Value(true), model::Parameter::Value(int64_t{-3}), model::Parameter::Value(0.5),
+        model::Parameter::Value(std::string("t"))}) {
     model::Parameter& parameter = response.parameters.Add();
     parameter.key = "k" + std::to_string(value.index());
     parameter.value = value;

@@ -28,7 +28,7 @@ constexpr size_t kKeptExchanges = 256;
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 71\r\nRetry-After: 1\r\n"
     "Connection: close\r\n\r\n{\"error\":\"too many connections: the limit is set by --max-connections\"}";
-static_assert(kFull.size() - kFull.find("{") == 71);
+static_assert(kFull.size() - kFull.find('{') == 71);
 
 union SocketAddress {
   sockaddr any;
