@@ -10,4 +10,10 @@ namespace triune::cli {
 /// --http-port=8080. Values, positional arguments and everything after "--" stay as they are.
 std::vector<std::string> NormalizeArguments(std::vector<std::string> arguments);
 
+/// `message` about normalized arguments, with the options named as they were typed.
+std::string NameAsTyped(std::string message, const std::vector<std::string>& typed);
+
+/// `help serve` becomes `serve --help`, `help` alone `--help`.
+std::vector<std::string> HelpAsOption(std::vector<std::string> arguments);
+
 }  // namespace triune::cli

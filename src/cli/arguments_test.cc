@@ -24,5 +24,20 @@ TEST(NormalizeArgumentsTest, LeavesWhatFollowsTwoDashesAlone) {
   EXPECT_THAT(NormalizeArguments({}), ElementsAre());
 }
 
+TEST(NameAsTypedTest, NamesOptionsAsTheyWereTyped) {
+  EXPECT_EQ(NameAsTyped("--http-port: want a number", {"serve", "--http_port=abc"}), "--http_port: want a number");
+  EXPECT_EQ(NameAsTyped("--http-port: want a number", {"--http-port=abc"}), "--http-port: want a number");
+  EXPECT_EQ(NameAsTyped("not expected: --a-b --a-b-c --a-b=1", {"--a_b", "--a_b=1"}),
+            "not expected: --a_b --a-b-c --a_b=1");
+  EXPECT_EQ(NameAsTyped("--a-b", {"--", "--a_b"}), "--a-b");
+}
+
+TEST(HelpAsOptionTest, IsThatOfTheCommandNamed) {
+  EXPECT_THAT(HelpAsOption({"help"}), ElementsAre("--help"));
+  EXPECT_THAT(HelpAsOption({"help", "runtimes", "install"}), ElementsAre("runtimes", "install", "--help"));
+  EXPECT_THAT(HelpAsOption({"serve", "help"}), ElementsAre("serve", "help"));
+  EXPECT_THAT(HelpAsOption({}), ElementsAre());
+}
+
 }  // namespace
 }  // namespace triune::cli

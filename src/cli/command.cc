@@ -10,9 +10,9 @@ namespace triune::cli {
 namespace {
 
 /// Help and errors as CLI11 words them, exit statuses as ours.
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+int ReportParseError(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& typed) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-    app.exit(error);  // --help: prints to standard output
+    app.exit(error);  // --help, --version: prints to standard output
     return kExitOk;
   }
   // The subcommand that was being parsed knows best where its help is.
@@ -22,7 +22,8 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
     innermost = parsed.front();
     command += " " + innermost->get_name();
   }
-  std::fprintf(stderr, "triune: %s\nRun '%s --help' for its usage.\n", error.what(), command.c_str());
+  std::fprintf(stderr, "triune: %s\nRun '%s --help' for its usage.\n", NameAsTyped(error.what(), typed).c_str(),
+               command.c_str());
   return kExitUsage;
 }
 
@@ -42,17 +43,18 @@ int RunCommandLine(int argc, const char* const* argv, const AddCommand& add_comm
   app.require_subcommand(1);
   app.set_help_flag("-h,--help", "Print this help");
   app.get_formatter()->column_width(36);
+  // CLI11 takes the arguments without the program's name, last first.
+  const std::vector<std::string> typed(argv + 1, argv + (argc > 0 ? argc : 1));
   try {
     add_commands(app, exit_status);
-    // CLI11 takes the arguments without the program's name, last first.
-    std::vector<std::string> arguments = NormalizeArguments({argv + 1, argv + (argc > 0 ? argc : 1)});
+    std::vector<std::string> arguments = HelpAsOption(NormalizeArguments(typed));
     if (!arguments.empty() && !arguments[0].starts_with('-') && !HasCommand(app, arguments[0])) {
       std::fprintf(stderr, "triune: no such command: %s\nRun 'triune --help' for a list.\n", arguments[0].c_str());
       return kExitUsage;
     }
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error);
+    return ReportParseError(app, error, typed);
   } catch (const std::exception& error) {
     return ReportStatus(Internal(error.what()));
   }

@@ -42,12 +42,15 @@ TEST(RunCommandLineTest, HelpGoesToStandardOutput) {
   EXPECT_EQ(run.status, kExitOk);
   EXPECT_THAT(run.out, HasSubstr("--start-at"));
   EXPECT_EQ(run.err, "");
+  EXPECT_EQ(CommandLine({"help", "count"}).out, run.out);
+  EXPECT_EQ(CommandLine({"help"}).out, CommandLine({"--help"}).out);
+  EXPECT_THAT(CommandLine({"help", "sum"}).err, HasSubstr("no such command: sum"));
 }
 
 TEST(RunCommandLineTest, WrongUsageNamesWhatIsWrongAndWhereTheHelpIs) {
   CommandLine unknown_option({"count", "--begin_at", "1"});
   EXPECT_EQ(unknown_option.status, kExitUsage);
-  EXPECT_THAT(unknown_option.err, AllOf(HasSubstr("--begin-at"), HasSubstr("triune count --help")));
+  EXPECT_THAT(unknown_option.err, AllOf(HasSubstr("--begin_at"), HasSubstr("triune count --help")));
   EXPECT_EQ(unknown_option.out, "");
   CommandLine unknown_command({"sum"});
   EXPECT_EQ(unknown_command.status, kExitUsage);

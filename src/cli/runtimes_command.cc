@@ -36,14 +36,21 @@ std::string_view StatusWord(const RuntimeInfo& info) {
 
 std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
-std::string Table(const std::vector<RuntimeInfo>& runtimes) {
+/// `places` is where was looked: the same for all that are not installed, so it is said once.
+std::string Table(const std::vector<RuntimeInfo>& runtimes, const std::string& places) {
   std::vector<std::vector<std::string>> rows = {{"NAME", "VERSION", "FORMATS", "STATUS", "LIBRARY"}};
   std::string reasons;
+  std::string missing;
   for (const RuntimeInfo& info : runtimes) {
     rows.push_back({info.name, OrDash(info.version), OrDash(Formats(info)), std::string(StatusWord(info)),
                     OrDash(info.library_path)});
-    if (!info.status.ok()) reasons += StrCat(info.status.message(), "\n");
+    if (info.status.code() == StatusCode::kNotFound) {
+      missing += StrCat("  triune runtimes install ", info.name, "\n");
+    } else if (!info.status.ok()) {
+      reasons += StrCat(info.status.message(), "\n");
+    }
   }
+  if (!missing.empty()) reasons += StrCat("Looked in ", places, ". To install:\n", missing);
   return FormatTable(rows) + (reasons.empty() ? "" : "\n" + reasons);
 }
 
@@ -63,7 +70,7 @@ int List(const Options& options) {
   model::RuntimeSearch search = model::RuntimeSearch::FromEnvironment();
   search.paths.insert(search.paths.begin(), options.runtime_path.begin(), options.runtime_path.end());
   std::vector<RuntimeInfo> runtimes = model::RuntimeRegistry(search).List();
-  std::string text = options.output == "table"  ? Table(runtimes)
+  std::string text = options.output == "table"  ? Table(runtimes, search.Places())
                      : options.output == "json" ? FormatJson(AsJson(runtimes))
                                                 : FormatYaml(AsJson(runtimes));
   std::fputs(text.c_str(), stdout);

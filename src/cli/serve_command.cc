@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <malloc.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,12 +14,13 @@
 #include <memory>
 #include <thread>
 
+#include "base/cores.h"
 #include "base/strings.h"
 #include "cli/command.h"
+#include "cli/serve_flags.h"
 #include "cli/serve_models.h"
 #include "cli/serve_options.h"
 #include "model/runtime_registry.h"
-#include "platform/model_deployment.h"
 #include "server/model_server.h"
 #include "telemetry/log.h"
 
@@ -31,14 +31,6 @@ using telemetry::LogField;
 
 Duration Seconds(double seconds) { return Duration(static_cast<Duration::rep>(std::min(seconds, 1e9) * 1e9)); }
 
-/// Cores that this process may use, which can be fewer than the machine has.
-int AvailableCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
-
 /// The signals that end the server, blocked so that they wait for sigwait.
 sigset_t BlockStopSignals() {
   sigset_t stop;
@@ -47,6 +39,13 @@ sigset_t BlockStopSignals() {
   sigaddset(&stop, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   return stop;
+}
+
+/// Whoever reads our log may end before us ("2>&1 | head"), and so may a client: neither is a reason to die.
+void IgnoreBrokenPipes() {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGPIPE, &ignore, nullptr);
 }
 
 /// As many descriptors as the system allows: each connection takes one.
@@ -89,7 +88,12 @@ server::ModelServer::Options ServerOptions(const ServeOptions& options) {
   out.grpc.address = options.address;
   out.grpc.port = options.grpc_port;
   out.grpc.threads = options.grpc_threads > 0 ? options.grpc_threads : AvailableCores();
-  out.grpc.message_bytes = options.max_body_bytes;
+  out.grpc.message_bytes =
+      options.grpc_message_bytes > 0 ? size_t{options.grpc_message_bytes} : size_t{options.max_body_bytes};
+  out.grpc.metadata_bytes = options.max_header_bytes;
+  out.grpc.buffered_bytes = options.max_buffered_bytes;
+  out.grpc.read_timeout = Seconds(options.read_timeout);
+  out.grpc.idle_timeout = Seconds(options.idle_timeout);
   out.grpc.request_timeout = Seconds(options.request_timeout);
   out.grpc.version = options.version;
   out.request_timeout = Seconds(options.request_timeout);
@@ -104,10 +108,31 @@ Status Listen(server::ModelServer& server, const ServeOptions& options) {
   return WritePortsFile(options.ports_file, server.http_port(), server.grpc_port());
 }
 
+/// The last word on the start: "ready", or how many models are missing.
+void LogOutcome(const serving::ModelRepository& repository) {
+  const auto catalog = repository.catalog();
+  const auto& models = catalog->models();
+  auto failed = std::ranges::count_if(models, [](const auto& model) { return !model->ready(); });
+  if (failed == 0) return telemetry::LogInfo("ready", {LogField("models", models.size())});
+  telemetry::LogError(
+      StrCat(failed, " of ", models.size(), models.size() == 1 ? " model" : " models", " failed to load; not ready"));
+}
+
+/// KServe's flags that do nothing here: said once each, and with --strict refused.
+Status CheckFlagsWithoutEffect(const ServeOptions& options) {
+  for (const std::string& flag : options.flags_without_effect) {
+    if (options.strict) return InvalidArgument(StrCat(flag, " has no effect here, which --strict makes an error"));
+    telemetry::LogWarning("flag of KServe's servers has no effect here", {LogField("flag", flag)});
+  }
+  return {};
+}
+
 Status Serve(const ServeOptions& options) {
+  IgnoreBrokenPipes();
   TRIUNE_ASSIGN_OR_RETURN(telemetry::LogLevel level, telemetry::ParseLogLevel(options.log_level));
   telemetry::ConfigureLog(level,
                           options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText);
+  TRIUNE_RETURN_IF_ERROR(CheckFlagsWithoutEffect(options));
   sigset_t stop = BlockStopSignals();
   RaiseDescriptorLimit();
   // Tensors of a megabyte or two are common; mapping and unmapping each would cost more than the request.
@@ -132,7 +157,7 @@ Status Serve(const ServeOptions& options) {
   std::jthread settled([&] {
     repository->WaitUntilSettled();
     server->UpdateHealth();
-    if (repository->Ready()) telemetry::LogInfo("ready", {LogField("models", repository->catalog()->models().size())});
+    LogOutcome(*repository);
   });
   int signal = 0;
   sigwait(&stop, &signal);
@@ -156,119 +181,13 @@ Status Serve(const ServeOptions& options) {
   return {};
 }
 
-void AddOptions(CLI::App& command, ServeOptions& options) {
-  command.add_option("models", options.models, "NAME=MODEL (a path or URI), manifests, or folders of manifests")
-      ->type_name("[NAME=MODEL | MANIFEST.yaml | DIR]...");
-  command.add_option("--model-name", options.model_name, "Name of the model in --model-dir (as KServe passes it)");
-  command.add_option("--model-dir", options.model_dir,
-                     "A model's folder (as KServe passes it); default /mnt/models if there is one");
-  command.add_option("--namespace", options.model_namespace, "Namespace of models that don't say theirs")
-      ->capture_default_str();
-  command.add_flag("--strict", options.strict, "Fields of manifests that are unknown or have no effect are errors");
-  command.add_option("--pvc", options.pvc, "CLAIM=FOLDER: what pvc://CLAIM/ means here; may be repeated")
-      ->allow_extra_args(false);
-  command
-      .add_option("--runtime-path", options.runtime_path,
-                  "Folder to look for runtimes in, before all others; may be repeated")
-      ->allow_extra_args(false);
-  command
-      .add_option("--parameter", options.parameters,
-                  "[MODEL.]KEY=VALUE: parameter of a runtime, such as intra_op_threads; may be repeated")
-      ->allow_extra_args(false);
-  command.add_option("--address", options.address, "Address to listen on")->capture_default_str();
-  command.add_option("--http-port", options.http_port, "Port of REST; 0: a free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  command.add_option("--grpc-port", options.grpc_port, "Port of gRPC; 0: a free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  command.add_option("--enable-grpc", options.enable_grpc, "Whether to serve gRPC")
-      ->expected(0, 1)
-      ->default_str("true");
-  command.add_option("--http-threads", options.http_threads, "Threads that read and answer REST; 0: one per core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command.add_option("--grpc-threads", options.grpc_threads, "The same for gRPC")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  command
-      .add_option(
-          "--busy-poll-us", options.busy_poll_us,
-          "Microseconds that a REST thread looks for requests before it sleeps, while they keep coming as fast; "
-          "0: it sleeps at once")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  command.add_option("--ports-file", options.ports_file, "File to write the ports to, as JSON, once they listen");
-  const char* limits = "Limits";
-  command.add_option("--max-header-bytes", options.max_header_bytes, "Largest head of a request")
-      ->check(CLI::Range(uint64_t{1024}, uint64_t{16} << 20))
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--max-body-bytes", options.max_body_bytes, "Largest body of a request, also when unpacked")
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--max-buffered-bytes", options.max_buffered_bytes, "Bodies being read, all together")
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--max-connections", options.max_connections, "REST connections")
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--max-inflight-per-model", options.max_in_flight, "Requests of one model, waiting and running")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--read-timeout", options.read_timeout, "Seconds for a request to arrive")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--idle-timeout", options.idle_timeout, "Seconds a connection may idle")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--write-timeout", options.write_timeout, "Seconds a client may take no byte of its response")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--request-timeout", options.request_timeout, "Seconds for a request to be answered; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--drain-timeout", options.drain_timeout, "Seconds to finish requests after SIGTERM")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str()
-      ->group(limits);
-  command.add_option("--gzip-level", options.gzip_level, "Compression for clients that ask for it, 1 to 9; 0: none")
-      ->check(CLI::Range(0, 9))
-      ->capture_default_str();
-  const char* logs = "Logs";
-  command.add_option("--log-level", options.log_level, "Least level to log")
-      ->check(CLI::IsMember({"debug", "info", "warning", "error", "off"}))
-      ->capture_default_str()
-      ->group(logs);
-  command.add_option("--log-format", options.log_format, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str()
-      ->group(logs);
-  command.add_flag("--access-log", options.access_log, "One line per request")->group(logs);
-}
-
-/// Flags of KServe's Python servers that have no meaning here; accepted so that its manifests run unchanged.
-void AddIgnoredOptions(CLI::App& command) {
-  for (std::string_view flag : platform::MeaninglessKServeFlags()) {
-    std::string name = StrCat("--", flag);
-    std::ranges::replace(name, '_', '-');
-    command.add_option(name, "Accepted for KServe's sake; has no effect")->expected(0, 1)->group("");
-  }
-}
-
 }  // namespace
 
 void AddServeCommand(CLI::App& app, int& exit_status, std::string version) {
   CLI::App* command = app.add_subcommand("serve", "Serve models over REST and gRPC");
   auto options = std::make_shared<ServeOptions>();
   options->version = std::move(version);
-  AddOptions(*command, *options);
-  AddIgnoredOptions(*command);
+  AddServeFlags(*command, *options);
   command->callback([options, &exit_status] {
     if (!NamesModels(*options)) {
       throw CLI::RequiredError("nothing to serve: NAME=MODEL, a manifest or a folder");

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "platform/model_deployment.h"
 #include "resource/manifest.h"
+#include "storage/model_location.h"
 #include "telemetry/log.h"
 
 namespace triune::cli {
@@ -44,16 +45,18 @@ class ModelCollector {
         TRIUNE_RETURN_IF_ERROR(AddModel(argument.substr(0, equals), argument.substr(equals + 1)));
         continue;
       }
-      TRIUNE_ASSIGN_OR_RETURN(bool is_model, IsModel(argument));
+      TRIUNE_ASSIGN_OR_RETURN(std::string path, LocalPath(argument));
+      TRIUNE_ASSIGN_OR_RETURN(bool is_model, IsModel(path));
       if (is_model) {
-        TRIUNE_RETURN_IF_ERROR(AddModel(NameOf(argument), argument));
+        TRIUNE_RETURN_IF_ERROR(AddModel(NameOf(path), path).WithContext(argument));
       } else {
-        manifests.push_back(argument);
+        manifests.push_back(path);
       }
     }
     TRIUNE_RETURN_IF_ERROR(AddContainerModel());
     TRIUNE_RETURN_IF_ERROR(AddManifests(manifests));
     TRIUNE_RETURN_IF_ERROR(CheckParameterNames());
+    if (strict_errors_ > 0) return InvalidArgument("--strict: what has no effect is an error; nothing is served");
     return std::move(configs_);
   }
 
@@ -69,6 +72,19 @@ class ModelCollector {
     return {};
   }
 
+  /// Where a URI without a name points to; plain paths stay as they are.
+  Result<std::string> LocalPath(const std::string& argument) {
+    if (!storage::HasScheme(argument)) {
+      std::error_code error;
+      fs::file_status status = fs::status(argument, error);
+      if (fs::exists(status)) return argument;
+      bool hidden = error && status.type() != fs::file_type::not_found;
+      return NotFound(StrCat(argument, ": ", hidden ? error.message() : "no such file or folder"));
+    }
+    auto path = storage::ResolveModelUri(argument, defaults_.storage);
+    return path.ok() ? path : path.status().WithContext(argument);
+  }
+
   /// A file that is a model, or a folder with a model and no YAML. False for what is left to LoadManifests to read or
   /// to complain about; an error for what is certainly neither.
   Result<bool> IsModel(const std::string& argument) {
@@ -80,7 +96,8 @@ class ModelCollector {
     auto detected = runtimes_.Detect(argument, "");
     if (detected.ok()) return true;
     if (Holds(argument, is_folder, {".json"})) return false;
-    return detected.status().WithContext("neither a model nor a manifest (*.yaml, *.yml, *.json)");
+    return detected.status().WithContext(
+        StrCat("can't serve ", argument, ", which is no manifest (*.yaml, *.yml, *.json) either"));
   }
 
   /// Whether the file, or one in the folder, has one of the extensions.
@@ -136,7 +153,7 @@ class ModelCollector {
       if (!deployment.ok()) {
         return deployment.status().WithContext(StrCat(service.file, ":", service.line, ": ", service.metadata.name));
       }
-      Add(*std::move(deployment));
+      Add(*std::move(deployment), StrCat(service.file, ":", service.line, ": ", service.metadata.name));
     }
     return {};
   }
@@ -144,15 +161,33 @@ class ModelCollector {
   Status AddModel(const std::string& name, const std::string& uri) {
     TRIUNE_ASSIGN_OR_RETURN(platform::Deployment deployment,
                             platform::Deploy(name, options_.model_namespace, uri, defaults_));
-    Add(std::move(deployment));
+    Add(std::move(deployment), name);
     return {};
   }
 
-  void Add(platform::Deployment deployment) {
+  /// `place` is where the model was asked for.
+  void Add(platform::Deployment deployment, const std::string& place) {
+    if (options_.nthread >= 0) ApplyThreads(deployment);
     for (const std::string& warning : deployment.warnings) {
-      telemetry::LogWarning("manifest", {LogField("model", deployment.config.name), LogField("detail", warning)});
+      if (options_.strict) {
+        std::fprintf(stderr, "triune: %s: %s\n", place.c_str(), warning.c_str());
+        ++strict_errors_;
+      } else {
+        telemetry::LogWarning("without effect",
+                              {LogField("model", deployment.config.name), LogField("detail", warning)});
+      }
     }
     configs_.push_back(std::move(deployment.config));
+  }
+
+  /// --nthread: which parameter that is depends on the format. Where it can't be told, loading fails and says why.
+  void ApplyThreads(platform::Deployment& deployment) {
+    std::string format = deployment.config.format;
+    if (format.empty() && deployment.config.unusable.ok()) {
+      auto detected = runtimes_.Detect(deployment.config.path, "");
+      if (detected.ok()) format = detected->format;
+    }
+    if (!format.empty()) platform::SetDefaultThreads(format, options_.nthread, deployment);
   }
 
   /// A parameter for a model that is not there is a typing mistake.
@@ -173,6 +208,7 @@ class ModelCollector {
   model::RuntimeCatalog& runtimes_;
   platform::DeploymentDefaults defaults_;
   std::vector<serving::ModelConfig> configs_;
+  int strict_errors_ = 0;
 };
 
 }  // namespace

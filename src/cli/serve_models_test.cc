@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::Pair;
 
 constexpr const char* kFormats[] = {"net", nullptr};
@@ -206,10 +207,72 @@ TEST_F(ModelsToServeTest, StrictMakesUnknownFieldsErrors) {
   EXPECT_THAT(Error(), AllOf(HasSubstr("m.yaml:4"), HasSubstr("storageURI"), HasSubstr("INVALID_ARGUMENT")));
 }
 
+TEST_F(ModelsToServeTest, StrictMakesWhatHasNoEffectErrors) {
+  for (const char* field : {"runtimeVersion: '1'", "env: [{name: A, value: b}]", "args: [--workers=2]",
+                            "args: [--http_port=80]", "protocolVersion: grpc-v1"}) {
+    std::string text = kManifest;
+    text.replace(text.find("NAME"), 4, "iris");
+    text.replace(text.find("storageUri"), 0, StrCat(field, ", "));
+    options_.models = {Write("m.yaml", text)};
+    options_.strict = false;
+    EXPECT_THAT(Models(), ElementsAre("default/iris $/models/iris"));
+    options_.strict = true;
+    EXPECT_THAT(Error(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("m.yaml:"))) << field;
+  }
+  for (const char* protocol : {"v1", "v2", "grpc-v2"}) {
+    std::string text = kManifest;
+    text.replace(text.find("NAME"), 4, "iris");
+    text.replace(text.find("storageUri"), 0, StrCat("protocolVersion: ", protocol, ", "));
+    options_.models = {Write("m.yaml", text)};
+    EXPECT_THAT(Models(), ElementsAre("default/iris $/models/iris"));
+  }
+}
+
 TEST_F(ModelsToServeTest, APathThatIsNotThereIsAnError) {
   options_.models = {root_ + "/nothing"};
   EXPECT_THAT(Error(),
-              AllOf(HasSubstr("/nothing"), HasSubstr("no such file or folder"), HasSubstr("INVALID_ARGUMENT")));
+              AllOf(HasSubstr("NOT_FOUND"), HasSubstr("/nothing: no such file or folder"), Not(HasSubstr("manifest"))));
+  options_.models = {"file://" + root_ + "/nothing/model.net"};
+  EXPECT_THAT(Error(), AllOf(HasSubstr("NOT_FOUND"), HasSubstr("/nothing/model.net"), Not(HasSubstr("manifest"))));
+}
+
+TEST_F(ModelsToServeTest, AUriAloneIsNamedAfterItsFileOrFolder) {
+  options_.pvc = {"claim=" + root_};
+  options_.models = {"file://" + root_ + "/models/plain.net", "file://" + root_ + "/models/iris/model.net",
+                     "pvc://claim/models/1.5"};
+  EXPECT_THAT(Models(), ElementsAre("default/plain $/models/plain.net", "default/iris $/models/iris/model.net",
+                                    "default/1.5 $/models/1.5"));
+  options_.models = {"file://" + WriteManifest("m.yaml", "from-manifest")};
+  EXPECT_THAT(Models(), ElementsAre("default/from-manifest $/models/iris"));
+}
+
+TEST_F(ModelsToServeTest, AUriOfAnotherSchemeIsNotSupportedYet) {
+  options_.models = {"s3://bucket/iris.net"};
+  EXPECT_THAT(Error(), AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("s3://bucket/iris.net"),
+                             HasSubstr("not supported yet: got s3")));
+}
+
+TEST_F(ModelsToServeTest, ANameThatNoPathCanCarryIsAnError) {
+  options_.models = {Write("my iris.net", "x")};
+  EXPECT_THAT(Error(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("'my iris'"), HasSubstr("blanks")));
+  options_.models = {"a:b=" + root_ + "/models/iris"};
+  EXPECT_THAT(Error(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("'a:b'")));
+}
+
+TEST_F(ModelsToServeTest, AFolderOfSeveralModelsIsAnErrorThatNamesThem) {
+  Write("both/a.net", "x");
+  Write("both/b.net", "x");
+  options_.models = {root_ + "/both"};
+  EXPECT_THAT(Error(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("/both/a.net"), HasSubstr("/both/b.net")));
+}
+
+TEST_F(ModelsToServeTest, ThreadsForAllAreThoseOfTheRuntime) {
+  options_.nthread = 3;
+  options_.models = {"a=" + root_ + "/models/iris", WriteManifest("m.yaml", "b")};
+  EXPECT_EQ(Models().size(), 2U);
+  for (const auto& config : configs_) EXPECT_TRUE(config.parameters.empty()) << "net has no such parameter";
+  options_.strict = true;
+  EXPECT_THAT(Error(), AllOf(HasSubstr("INVALID_ARGUMENT"), HasSubstr("triune: a: "), HasSubstr("--nthread")));
 }
 
 TEST_F(ModelsToServeTest, AFileOfNoKnownFormatIsAnErrorThatSaysWhatIsKnown) {

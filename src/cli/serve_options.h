@@ -16,6 +16,8 @@ struct ServeOptions {
   std::vector<std::string> pvc;
   std::vector<std::string> runtime_path;
   std::vector<std::string> parameters;
+  int nthread = -1;                               ///< -1: not given.
+  std::vector<std::string> flags_without_effect;  ///< Those of KServe that were given.
 
   std::string address = "0.0.0.0";
   int http_port = 8080;
@@ -28,6 +30,7 @@ struct ServeOptions {
 
   uint64_t max_header_bytes = 64U << 10U;
   uint64_t max_body_bytes = 256U << 20U;
+  uint64_t grpc_message_bytes = 0;  ///< 0: max_body_bytes.
   uint64_t max_buffered_bytes = uint64_t{4} << 30U;
   uint64_t max_connections = 65536;
   double read_timeout = 60;

@@ -85,12 +85,19 @@ Result<int> FindInput(const Signature& signature, std::string_view name) {
   return index;
 }
 
+Status GivenTwice(const Signature& signature, std::string_view name) {
+  if (signature.inputs.size() == 1 && signature.inputs[0].any_name) {
+    return InvalidArgument("the model takes one input, under any name: " + Quoted(name) + " is one more");
+  }
+  return InvalidArgument("input " + Quoted(name) + " is given twice");
+}
+
 Status CheckRequest(const Signature& signature, InferenceRequest& request) {
   request.input_index.clear();
   for (const Tensor& tensor : request.inputs) {
     TRIUNE_ASSIGN_OR_RETURN(int index, FindInput(signature, tensor.name));
     if (std::ranges::find(request.input_index, index) != request.input_index.end()) {
-      return InvalidArgument("input " + Quoted(tensor.name) + " is given twice");
+      return GivenTwice(signature, tensor.name);
     }
     TRIUNE_RETURN_IF_ERROR(CheckInput(signature.inputs[static_cast<size_t>(index)], tensor));
     request.input_index.push_back(index);

@@ -39,6 +39,8 @@ struct InferenceRequest {
   bool binary_outputs = false;              ///< V2 REST: send outputs that are not asked for by name as raw bytes.
   ReusableVector<Parameter> parameters;
 
+  /// Over V2 REST: whether output number `index` of the response goes as raw bytes.
+  bool WantsBinary(size_t index) const { return outputs.empty() ? binary_outputs : outputs[index].binary; }
   void Clear();
 };
 
@@ -57,6 +59,9 @@ struct InferenceResponse {
 /// Checks names, dtypes, shapes, element counts and missing inputs of the request against the signature, and fills in
 /// `input_index` and the outputs' `index`. The error names the tensor, what came and what was expected.
 Status CheckRequest(const Signature& signature, InferenceRequest& request);
+
+/// What is wrong when `name` means an input that was given already.
+Status GivenTwice(const Signature& signature, std::string_view name);
 
 /// The inputs' part of CheckRequest for one tensor, as codecs need it before they can read the data: the index of the
 /// input that `name` means.

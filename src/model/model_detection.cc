@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
@@ -18,7 +19,8 @@ constexpr size_t kMostNamesInMessage = 20;
 
 struct Candidate {
   DetectedModel model;
-  size_t rank = 0;  ///< Of the pattern among its plug-in's; lower is better.
+  bool by_pattern = false;  ///< It has a name of its own ("iris.onnx"), not one that says "the model" ("model.onnx").
+  size_t rank = 0;          ///< Of the pattern among its plug-in's; lower is better.
 };
 
 bool Knows(const triune_runtime_plugin& plugin, std::string_view format) {
@@ -51,10 +53,11 @@ std::vector<Candidate> Candidates(std::span<const triune_runtime_plugin* const> 
       std::optional<size_t> rank = RankOf(*plugin, file.filename());
       if (!rank || !Probe(*plugin, file)) continue;
       std::string found(format.empty() ? std::string_view(plugin->formats[0]) : format);
-      candidates.push_back({{file.string(), std::move(found)}, *rank});
+      bool by_pattern = std::string_view(plugin->model_files[*rank]).find_first_of("*?[") != std::string_view::npos;
+      candidates.push_back({{file.string(), std::move(found)}, by_pattern, *rank});
     }
   }
-  std::ranges::stable_sort(candidates, {}, &Candidate::rank);
+  std::ranges::stable_sort(candidates, {}, [](const Candidate& c) { return std::pair(c.by_pattern, c.rank); });
   return candidates;
 }
 
@@ -121,13 +124,20 @@ Result<Listing> List(const fs::path& folder) {
 
 Result<DetectedModel> Choose(const std::vector<Candidate>& candidates) {
   const Candidate& best = candidates.front();
+  std::vector<std::string> rivals;
+  bool one_format = true;
   for (const Candidate& other : candidates) {
-    if (other.rank == best.rank && other.model.format != best.model.format) {
-      return InvalidArgument(StrCat("models of several formats found, name the format: ", best.model.path, " (",
-                                    best.model.format, "), ", other.model.path, " (", other.model.format, ")"));
-    }
+    // Of names like iris.onnx and rose.onnx none is better than another.
+    bool is_rival = best.by_pattern ? other.model.path != best.model.path || other.rank == best.rank
+                                    : !other.by_pattern && other.rank == best.rank;
+    if (!is_rival) continue;
+    rivals.push_back(StrCat(other.model.path, " (", other.model.format, ")"));
+    one_format = one_format && other.model.format == best.model.format;
   }
-  return best.model;
+  if (rivals.size() < 2) return best.model;
+  if (!one_format) return InvalidArgument("models of several formats found, name the format: " + NamesOf(rivals));
+  return InvalidArgument(StrCat("more than one model file found: got ", NamesOf(rivals),
+                                ", want one, or the path of one of them as the model's"));
 }
 
 }  // namespace

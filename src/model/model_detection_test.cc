@@ -92,6 +92,27 @@ TEST_F(DetectModelTest, PrefersTheNamesThatComeFirst) {
   ExpectModel(Detect(), "model.net", "net");
 }
 
+TEST_F(DetectModelTest, RefusesToChooseAmongNamesThatSayNothing) {
+  Make("b.net");
+  Make("a.net");
+  Status status = Detect().status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("more than one model file"), HasSubstr("/a.net (net), "), HasSubstr("/b.net (net)")));
+  ExpectModel(Detect("b.net"), "b.net", "net");
+  Make("c.json", "tree");
+  EXPECT_THAT(Detect().status().message(), AllOf(HasSubstr("name the format"), HasSubstr("/c.json (tree)")));
+  EXPECT_THAT(Detect("", "net").status().message(), HasSubstr("more than one model file"));
+  ExpectModel(Detect("", "forest"), "c.json", "forest");
+  Make("model.json", "tree");
+  ExpectModel(Detect(), "model.json", "tree");
+  Make("1/a.net");
+  Make("2/a.net");
+  Make("2/b.net");
+  for (const char* name : {"a.net", "b.net", "c.json", "model.json"}) fs::remove(root_ / name);
+  EXPECT_THAT(Detect().status().message(), HasSubstr("/2/b.net"));
+}
+
 TEST_F(DetectModelTest, LooksOnlyForTheNamedFormatInAFolder) {
   Make("model.net");
   Make("model.bst");

@@ -1,40 +1,16 @@
 #include "platform/model_deployment.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/strings.h"
+#include "platform/kserve_flags.h"
 
 namespace triune::platform {
 namespace {
-
-constexpr std::array<std::string_view, 15> kMeaningless = {"workers",
-                                                           "max_threads",
-                                                           "max_asyncio_workers",
-                                                           "enable_docs_url",
-                                                           "enable_latency_logging",
-                                                           "configure_logging",
-                                                           "log_config_file",
-                                                           "access_log_format",
-                                                           "grpc_max_send_message_length",
-                                                           "predictor_host",
-                                                           "predictor_protocol",
-                                                           "predictor_use_ssl",
-                                                           "predictor_request_timeout_seconds",
-                                                           "predictor_request_retries",
-                                                           "enable_predictor_health_check"};
-
-/// Flags of KServe's runtime containers that concern the container, of which there is none here.
-constexpr std::array<std::string_view, 4> kContainerFlags = {"http_port", "grpc_port", "model_dir", "enable_grpc"};
-
-bool HasNoEffect(std::string_view flag) {
-  return std::ranges::find(kMeaningless, flag) != kMeaningless.end() ||
-         std::ranges::find(kContainerFlags, flag) != kContainerFlags.end();
-}
 
 /// The parameter that the thread count of OpenMP programs becomes, by model format.
 std::string_view ThreadsParameter(std::string_view format) {
@@ -43,7 +19,13 @@ std::string_view ThreadsParameter(std::string_view format) {
   return {};
 }
 
-int Cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+/// What the paths of the API can carry: "/v1/models/NAME:predict".
+Status CheckName(const std::string& name) {
+  auto refused = [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F || c == ':' || c == '/'; };
+  if (!name.empty() && std::ranges::none_of(name, refused)) return {};
+  return InvalidArgument(StrCat("not a name for a model: got ", Quoted(name),
+                                ", want one without blanks, ':' and '/', which mean something in the API's paths"));
+}
 
 /// Of equal keys the last counts.
 void SetParameter(serving::ModelConfig& config, std::string_view key, std::string value) {
@@ -78,6 +60,16 @@ void Locate(const std::string& uri, const storage::StorageOptions& storage, serv
   }
 }
 
+void ApplyThreads(std::string_view argument, const std::string& value, std::string_view format,
+                  Deployment& deployment) {
+  if (std::string_view parameter = ThreadsParameter(format); !parameter.empty()) {
+    SetParameter(deployment.config, parameter, value);
+  } else {
+    deployment.warnings.push_back(
+        StrCat("argument --", argument, " has no effect: models of format ", format, " have no such parameter"));
+  }
+}
+
 void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
   for (const resource::EnvVar& variable : spec.env) {
     std::string_view threads = ThreadsParameter(spec.format.name);
@@ -93,12 +85,21 @@ void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
 Status ApplyArguments(const resource::ModelSpec& spec, Deployment& deployment) {
   TRIUNE_ASSIGN_OR_RETURN(auto arguments, ParseArguments(spec.args));
   for (auto& [key, value] : arguments) {
-    if (key == "model_name") {
-      deployment.config.name = value;
-    } else if (HasNoEffect(key)) {
-      deployment.warnings.push_back(StrCat("argument --", key, " has no effect: there is one server for all models"));
-    } else {
-      SetParameter(deployment.config, key, std::move(value));
+    switch (KServeFlagOf(key)) {
+      case KServeFlag::kModelName:
+        deployment.config.name = value;
+        break;
+      case KServeFlag::kThreads:
+        ApplyThreads(key, value, spec.format.name, deployment);
+        break;
+      case KServeFlag::kTls:
+        return Unimplemented(StrCat("argument --", key, ": ", kNoTls));
+      case KServeFlag::kServer:
+      case KServeFlag::kNoEffect:
+        deployment.warnings.push_back(StrCat("argument --", key, " has no effect: there is one server for all models"));
+        break;
+      case KServeFlag::kNone:
+        SetParameter(deployment.config, key, std::move(value));
     }
   }
   return {};
@@ -107,7 +108,6 @@ Status ApplyArguments(const resource::ModelSpec& spec, Deployment& deployment) {
 serving::ModelConfig ConfigFrom(const DeploymentDefaults& defaults) {
   serving::ModelConfig config;
   config.max_in_flight = defaults.max_in_flight;
-  config.request_timeout = defaults.request_timeout;
   return config;
 }
 
@@ -137,7 +137,13 @@ Status TakeOwnParameters(serving::ModelConfig& config) {
 
 }  // namespace
 
-std::span<const std::string_view> MeaninglessKServeFlags() { return kMeaningless; }
+void SetDefaultThreads(std::string_view format, int threads, Deployment& deployment) {
+  std::string_view parameter = ThreadsParameter(format);
+  auto is_set = [&](const auto& entry) { return entry.first == parameter; };
+  if (parameter.empty() || std::ranges::none_of(deployment.config.parameters, is_set)) {
+    ApplyThreads("nthread", std::to_string(threads), format, deployment);
+  }
+}
 
 Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments) {
   std::vector<std::pair<std::string, std::string>> parsed;
@@ -171,10 +177,11 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
   config.max_concurrency = static_cast<int>(std::min<int64_t>(service.predictor.container_concurrency, 1 << 20));
   if (service.predictor.timeout.count() > 0) config.request_timeout = service.predictor.timeout;
   if (auto cpu = spec.resources.limits.find("cpu"); cpu != spec.resources.limits.end()) {
-    config.instances = static_cast<int>(std::clamp<int64_t>(cpu->second.Value(), 1, Cores()));
+    config.instances = static_cast<int>(std::clamp<int64_t>(cpu->second.Value(), 1, AvailableCores()));
   }
   ApplyEnvironment(spec, deployment);
   TRIUNE_RETURN_IF_ERROR(ApplyArguments(spec, deployment));
+  TRIUNE_RETURN_IF_ERROR(CheckName(config.name));
   TRIUNE_RETURN_IF_ERROR(ApplyParameters(defaults.parameters, config));
   TRIUNE_RETURN_IF_ERROR(TakeOwnParameters(config));
   if (config.max_concurrency > 0) config.instances = std::min(config.instances, config.max_concurrency);
@@ -199,6 +206,7 @@ Result<Deployment> Deploy(const std::string& name, const std::string& model_name
   Deployment deployment{ConfigFrom(defaults), {}};
   deployment.config.name = name;
   deployment.config.model_namespace = model_namespace;
+  TRIUNE_RETURN_IF_ERROR(CheckName(name));
   TRIUNE_RETURN_IF_ERROR(ApplyParameters(defaults.parameters, deployment.config));
   TRIUNE_RETURN_IF_ERROR(TakeOwnParameters(deployment.config));
   Locate(uri, defaults.storage, deployment.config);

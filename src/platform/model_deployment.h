@@ -1,7 +1,6 @@
 // From what is wanted to what is served: an InferenceService as the configuration of a model of this process.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +17,6 @@ namespace triune::platform {
 struct DeploymentDefaults {
   storage::StorageOptions storage;
   int max_in_flight = 1024;
-  Duration request_timeout{0};
   /// KEY=VALUE for every model, or MODEL.KEY=VALUE for one: parameters of runtimes.
   std::vector<std::string> parameters;
 };
@@ -29,7 +27,8 @@ struct Deployment {
 };
 
 /// A model whose files can't be found is still deployed: it will be seen to have failed, and why. InvalidArgument for
-/// arguments that are malformed.
+/// arguments that are malformed and for names that the API's paths can't carry; Unimplemented for those that ask for
+/// TLS.
 Result<Deployment> Deploy(const resource::InferenceService& service, const DeploymentDefaults& defaults);
 
 /// The same for a model named on the command line: NAME=URI. Its format is found out from its files.
@@ -37,11 +36,11 @@ Result<Deployment> Deploy(const std::string& name, const std::string& model_name
                           const DeploymentDefaults& defaults);
 
 /// Container arguments as KServe's runtimes take them (--key=value, --key value, --flag) as key/value pairs, with '_'
-/// for
-/// '-' in keys and "true" for flags.
+/// for '-' in keys and "true" for flags.
 Result<std::vector<std::pair<std::string, std::string>>> ParseArguments(const std::vector<std::string>& arguments);
 
-/// Flags of KServe's Python servers that have no meaning in this one, with '_'.
-std::span<const std::string_view> MeaninglessKServeFlags();
+/// What --nthread on the command line means for a model of this format: its runtime's parameter for threads, unless it
+/// is set already; a warning where there is none.
+void SetDefaultThreads(std::string_view format, int threads, Deployment& deployment);
 
 }  // namespace triune::platform

@@ -113,10 +113,8 @@ TEST_F(DeployTest, AManifestWithoutUriIsSeenFailing) {
   EXPECT_THAT(std::string(deployment.config.unusable.message()), HasSubstr("storageUri"));
 }
 
-TEST_F(DeployTest, TimeoutAndLimitsOfTheServerAreDefaults) {
-  defaults_.request_timeout = seconds(9);
+TEST_F(DeployTest, LimitsOfTheServerAreDefaults) {
   defaults_.max_in_flight = 7;
-  EXPECT_EQ(Deployed(Service()).config.request_timeout, seconds(9));
   EXPECT_EQ(Deployed(Service()).config.max_in_flight, 7);
   EXPECT_EQ(Deployed(Service("", "timeout: 30")).config.request_timeout, seconds(30));
 }
@@ -154,6 +152,70 @@ TEST_F(DeployTest, ArgumentsOfKServesContainersDoNoHarm) {
   EXPECT_THAT(deployment.warnings,
               ElementsAre(HasSubstr("--http_port"), HasSubstr("--model_dir"), HasSubstr("--workers"),
                           HasSubstr("--enable_latency_logging"), HasSubstr("--predictor_use_ssl")));
+}
+
+TEST_F(DeployTest, NoFlagOfKServesServersBecomesAParameter) {
+  for (std::string flag : {"http_port",
+                           "grpc_port",
+                           "workers",
+                           "max_threads",
+                           "enable_grpc",
+                           "max_asyncio_workers",
+                           "enable_docs_url",
+                           "event-loop",
+                           "enable_latency_logging",
+                           "protocol",
+                           "predictor_host",
+                           "configure_logging",
+                           "log_config_file",
+                           "model_dir",
+                           "access_log_format",
+                           "event_loop",
+                           "timeout-keep-alive",
+                           "predictor_protocol",
+                           "predictor_use_ssl",
+                           "predictor_request_timeout_seconds",
+                           "grpc_max_send_message_length",
+                           "predictor_request_retries",
+                           "enable_predictor_health_check",
+                           "grpc_max_receive_message_length"}) {
+    Deployment deployment = Deployed(Service(StrCat("args: [--", flag, "=1]")));
+    EXPECT_THAT(deployment.config.parameters, IsEmpty()) << flag;
+    std::ranges::replace(flag, '-', '_');
+    EXPECT_THAT(deployment.warnings, ElementsAre(AllOf(HasSubstr("--" + flag), HasSubstr("has no effect"))));
+  }
+}
+
+TEST_F(DeployTest, KServesThreadCountIsTheRuntimes) {
+  Deployment deployment = Deployed(Service("args: [--nthread=2]", "", "xgboost"));
+  EXPECT_THAT(deployment.config.parameters, ElementsAre(Pair("nthread", "2")));
+  EXPECT_THAT(Deployed(Service("args: [--nthread, '3']")).config.parameters,
+              ElementsAre(Pair("intra_op_threads", "3")));
+  Deployment other = Deployed(Service("args: [--nthread=2]", "", "lightgbm"));
+  EXPECT_THAT(other.config.parameters, IsEmpty());
+  EXPECT_THAT(other.warnings, ElementsAre(AllOf(HasSubstr("--nthread"), HasSubstr("lightgbm"))));
+  SetDefaultThreads("xgboost", 7, deployment);
+  EXPECT_THAT(deployment.config.parameters, ElementsAre(Pair("nthread", "2"))) << "the model's own counts more";
+  deployment.config.parameters.clear();
+  SetDefaultThreads("xgboost", 7, deployment);
+  EXPECT_THAT(deployment.config.parameters, ElementsAre(Pair("nthread", "7")));
+  EXPECT_THAT(deployment.warnings, IsEmpty());
+}
+
+TEST_F(DeployTest, TlsIsNotIgnored) {
+  for (const char* flag : {"--ssl_certfile=/x", "--ssl-keyfile=/x"}) {
+    EXPECT_THAT(Error(Service(StrCat("args: ['", flag, "']"))), AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("TLS")));
+  }
+}
+
+TEST_F(DeployTest, RefusesNamesThatPathsOfTheApiCannotCarry) {
+  for (const char* name : {"a b", "a:b", "a/b", "a\tb", ""}) {
+    Status status = Deploy(name, "default", root_ + "/iris", defaults_).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << name;
+    EXPECT_THAT(status.message(), AllOf(HasSubstr(StrCat("'", name, "'")), HasSubstr("paths")));
+  }
+  EXPECT_TRUE(Deploy("Iris_v1.2-\xc3\xa9", "default", root_ + "/iris", defaults_).ok());
+  EXPECT_THAT(Error(Service("args: ['--model_name=a b']")), HasSubstr("'a b'"));
 }
 
 TEST_F(DeployTest, ThreadCountsOfOpenMpAreTheRuntimes) {

@@ -57,7 +57,6 @@ struct ModelSpec {
   std::string storage_uri;  ///< Empty only when `storage` is there.
   std::optional<StorageSpec> storage;
   ProtocolVersion protocol_version = ProtocolVersion::kV1;
-  std::string runtime;          ///< Name of a ServingRuntime; empty: any that knows the format.
   std::string runtime_version;  ///< Empty: any.
   std::vector<std::string> args;
   std::vector<EnvVar> env;  ///< In the order of the file; of equal names the last counts.

@@ -113,7 +113,10 @@ ModelSpec ReadModel(const FieldReader& model, std::string_view key) {
   ReadStorage(model, result);
   auto protocol = ParseProtocolVersion(model.String("protocolVersion"));
   result.protocol_version = protocol.value_or(DefaultProtocol(result.format.name));
-  result.runtime = model.String("runtime");
+  if (protocol == ProtocolVersion::kGrpcV1) {
+    model.Unsupported("protocolVersion",
+                      "grpc-v1 is not supported: v1, v2 and grpc-v2 are served, whatever is asked for");
+  }
   result.runtime_version = model.String("runtimeVersion");
   result.args = model.StringList("args");
   result.env = ReadEnv(model);

@@ -27,7 +27,7 @@ constexpr std::string_view kAnnotations[] = {
 
 // What is in effect for a model.
 
-constexpr FieldSpec kModelFormatFields[] = {StringField("name"), StringField("version")};
+constexpr FieldSpec kModelFormatFields[] = {StringField("name"), StringField("version").NoEffect()};
 constexpr Schema kModelFormat{{kModelFormatFields}};
 
 constexpr FieldSpec kStorageFields[] = {StringField("key"), StringField("path"), StringField("schemaPath"),

@@ -108,7 +108,7 @@ spec:
     containerConcurrency: 8
     timeout: 60
     model:
-      modelFormat: {name: onnx, version: "1"}
+      modelFormat: {name: onnx}
       protocolVersion: grpc-v2
       runtimeVersion: "1"
       storageUri: pvc://claim/model
@@ -196,7 +196,8 @@ spec:
       maxBatchSize: 32
       maxLatencyMs: 5
     model:
-      modelFormat: {name: onnx, autoSelect: true}
+      modelFormat: {name: onnx, autoSelect: true, version: "1"}
+      protocolVersion: grpc-v1
       runtime: kserve-mlserver
       storageUri: /m
       image: x
@@ -212,15 +213,18 @@ spec:
       "m.yaml:13: spec.predictor.batcher: known to KServe, has no effect here yet",
       "m.yaml:15: spec.predictor.batcher.maxLatencyMs: unknown field: did you mean maxLatency?",
       "m.yaml:17: spec.predictor.model.modelFormat.autoSelect: unknown field",
-      "m.yaml:18: spec.predictor.model.runtime: known to KServe, has no effect here yet",
-      "m.yaml:20: spec.predictor.model.image: known to KServe, has no effect here yet",
-      "m.yaml:21: spec.predictor.model.env[0].valueFrom: known to KServe, has no effect here yet",
-      "m.yaml:22: spec.predictor.model.resources.limits.memory: known to KServe, has no effect here yet",
-      "m.yaml:22: spec.predictor.model.resources.limits[nvidia.com/gpu]: known to KServe, has no effect here yet",
-      "m.yaml:22: spec.predictor.model.resources.requests: known to KServe, has no effect here yet",
-      "m.yaml:23: spec.transformer: known to KServe, has no effect here yet",
-      "m.yaml:24: spec.transformer.containers[0].comand: unknown field: did you mean command?",
+      "m.yaml:17: spec.predictor.model.modelFormat.version: known to KServe, has no effect here yet",
+      "m.yaml:19: spec.predictor.model.runtime: known to KServe, has no effect here yet",
+      "m.yaml:21: spec.predictor.model.image: known to KServe, has no effect here yet",
+      "m.yaml:22: spec.predictor.model.env[0].valueFrom: known to KServe, has no effect here yet",
+      "m.yaml:23: spec.predictor.model.resources.limits.memory: known to KServe, has no effect here yet",
+      "m.yaml:23: spec.predictor.model.resources.limits[nvidia.com/gpu]: known to KServe, has no effect here yet",
+      "m.yaml:23: spec.predictor.model.resources.requests: known to KServe, has no effect here yet",
+      "m.yaml:24: spec.transformer: known to KServe, has no effect here yet",
+      "m.yaml:25: spec.transformer.containers[0].comand: unknown field: did you mean command?",
       "m.yaml:6: metadata.annotations[serving.kserve.io/stop]: known to KServe, has no effect here yet",
+      "m.yaml:18: spec.predictor.model.protocolVersion: grpc-v1 is not supported: v1, v2 and grpc-v2 are served, "
+      "whatever is asked for",
   };
   Manifests lenient = ParseManifest(kText, "m.yaml", {});
   EXPECT_THAT(Texts(lenient), testing::ElementsAreArray(expected));

@@ -58,7 +58,8 @@ std::vector<size_t> OrderByKey(const std::vector<YamlEntry>& entries) {
 /// lines of keys, and expands nothing until it is walked, which is too late to stop an alias bomb.
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(const YamlLimits& limits, YamlDocuments& result) : limits_(limits), result_(result) {}
+  TreeBuilder(std::string_view text, const YamlLimits& limits, YamlDocuments& result)
+      : text_(text), limits_(limits), result_(result) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (result_.documents.size() >= limits_.documents) {
@@ -69,10 +70,12 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    ReportMissingColon(mark);
     Leaf(YamlNode(YamlNode::Kind::kNull, LineOf(mark)), anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    NoteKey(mark);
     // "?" is yaml-cpp's tag for a scalar that has neither quotes nor a tag.
     bool plain = tag == "?" || tag == "tag:yaml.org,2002:int" || tag == "tag:yaml.org,2002:bool" ||
                  tag == "tag:yaml.org,2002:float";
@@ -82,6 +85,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Leaf(std::move(node), anchor);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    NoteKey(mark);
     auto found = anchored_.find(anchor);
     if (found == anchored_.end()) throw Rejected(LineOf(mark), "alias stands inside the node that it names");
     ChargeCopy(found->second, LineOf(mark));
@@ -94,8 +98,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void OnSequenceEnd() override { Close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
+                  YAML::EmitterStyle::value style) override {
     Open(YamlNode::Kind::kMap, mark, anchor);
+    open_.back().is_flow = style == YAML::EmitterStyle::Flow;
   }
   void OnMapEnd() override {
     YamlNode& map = open_.back().node;
@@ -109,7 +114,30 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node;
     YAML::anchor_t anchor = YAML::NullAnchor;
     bool key_is_next = true;
+    bool is_flow = false;   ///< A map in braces.
+    int key_position = -1;  ///< In the text, of the newest key.
   };
+
+  void NoteKey(const YAML::Mark& mark) {
+    if (!open_.empty() && open_.back().key_is_next) open_.back().key_position = mark.pos;
+  }
+
+  /// yaml-cpp takes "timeout 5", the last line of a map, for a key without a value, and so would a typing mistake
+  /// vanish. It tells of such a value at the key's own position; in braces, where the map or its next key goes on.
+  void ReportMissingColon(const YAML::Mark& mark) {
+    if (open_.empty() || open_.back().key_is_next || open_.back().node.kind != YamlNode::Kind::kMap) return;
+    const OpenNode& map = open_.back();
+    bool missing = mark.pos == map.key_position;
+    if (map.is_flow && mark.pos > map.key_position) {
+      std::string_view before = text_.substr(0, static_cast<size_t>(mark.pos));
+      size_t last = before.find_last_not_of(" \t\r\n");
+      missing = last != std::string_view::npos && before[last] != ':';
+    }
+    if (!missing) return;
+    const YamlEntry& entry = map.node.entries.back();
+    result_.problems.push_back(
+        {entry.line, StrCat("no ':' behind a key: got ", Quote(entry.key), ", want KEY: VALUE")});
+  }
 
   void Charge(size_t nodes, int line) {
     nodes_ += nodes;
@@ -220,6 +248,7 @@ class TreeBuilder final : public YAML::EventHandler {
     map.entries = std::move(kept);
   }
 
+  const std::string_view text_;
   const YamlLimits& limits_;
   YamlDocuments& result_;
   std::vector<OpenNode> open_;
@@ -248,10 +277,12 @@ YamlDocuments ParseYaml(std::string_view text, const YamlLimits& limits) {
     result.problems.push_back(*std::move(problem));
     return result;
   }
+  // yaml-cpp counts positions from behind it.
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(limits, result);
+    TreeBuilder builder(text, limits, result);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& e) {

@@ -65,6 +65,16 @@ TEST(YamlTreeTest, ReadsJson) {
   EXPECT_EQ(root.Find("b")->Find("c")->kind, Kind::kNull);
 }
 
+TEST(YamlTreeTest, ReadsKeysWithAColonAndNoValue) {
+  for (const char* text :
+       {"a:", "b: 1\na:\n", "{a: , b: 1}", "{b: 1, a: }", "\xef\xbb\xbf{\xc3\xa9: 1, a:\n}", "{\"a\":}", "? a\n",
+        "b: 1\n? a\n", "b:\n  a:\na:\n", "a: ~", "{a: null}", "a:\r\nb: 1\r\n"}) {
+    const YamlNode root = ParseOne(text);
+    ASSERT_NE(root.Find("a"), nullptr) << text;
+    EXPECT_EQ(root.Find("a")->kind, Kind::kNull) << text;
+  }
+}
+
 TEST(YamlTreeTest, ResolvesAliasesAndMergeKeys) {
   YamlNode root = ParseOne("base: &b {x: 1, y: 2}\nother: &o {y: 3, z: 4}\nuse: *b\nmerged: {<<: [*b, *o], x: 9}\n");
   EXPECT_EQ(root.Find("use")->Find("y")->text, "2");
@@ -123,6 +133,12 @@ INSTANTIATE_TEST_SUITE_P(
         ProblemCase{"NotUtf8", "a: 1\n\nb: \xff\n", 3, "text is not UTF-8: got byte 255"},
         ProblemCase{"Overlong", "a: \xc0\xaf\n", 1, "text is not UTF-8"},
         ProblemCase{"Surrogate", "a: \xed\xa0\x80\n", 1, "text is not UTF-8"},
+        ProblemCase{"NoColon", "a: 1\ntimeout 5\n", 2, "no ':' behind a key: got \"timeout 5\", want KEY: VALUE"},
+        ProblemCase{"NoColonAtTheEnd", "a:\n  - b: 1\n    c 5", 3, "no ':' behind a key: got \"c 5\""},
+        ProblemCase{"NoColonInADocument", "a: 1\nb\n---\nc: 1\n", 2, "no ':' behind a key: got \"b\""},
+        ProblemCase{"NoColonBeforeMore", "a: 1\nb 5\nc: 1\n", 3, "not valid YAML"},
+        ProblemCase{"NoColonInBraces", "\xef\xbb\xbf{a: 1, b 5 , c: 2}", 1, "no ':' behind a key: got \"b 5\""},
+        ProblemCase{"NoColonBehindQuotes", "{\"a:\" }", 1, "no ':' behind a key: got \"a:\""},
         ProblemCase{"Tabs", "a:\n\tb: 1\n", 2, "not valid YAML"},
         ProblemCase{"DeepFlow", Repeat("[", 100'000), 1, "nested too deeply: want at most 64 levels"},
         ProblemCase{"DeepBlock", Repeat("- ", 100'000), 1, "nested too deeply"},

@@ -1,7 +1,7 @@
 #include "server/api_handler.h"
 
+#include "base/json_text.h"
 #include "base/strings.h"
-#include "server/json_text.h"
 #include "server/v2/json_codec.h"
 
 namespace triune::server {
@@ -29,7 +29,7 @@ bool AnswerMethod(http::Exchange& exchange, Resource resource) {
 }  // namespace
 
 std::unique_ptr<http::ExchangeState> ApiHandler::MakeState(http::Exchange& exchange) {
-  return std::make_unique<InferenceCall>(exchange, repository_);
+  return std::make_unique<InferenceCall>(exchange, repository_, executor_);
 }
 
 void ApiHandler::Handle(http::Exchange& exchange) {
@@ -91,14 +91,14 @@ void ApiHandler::AnswerReady(http::Exchange& exchange) {
 }
 
 void ApiHandler::AnswerServerMetadata(http::Exchange& exchange) {
-  http::TextBuffer& out = exchange.response.body;
+  TextBuffer& out = exchange.response.body;
   out.Append("{\"name\":\"triune\",\"version\":");
   AppendJsonString(out, version_);
   out.Append(",\"extensions\":[\"binary_tensor_data\"]}");
 }
 
 void ApiHandler::AnswerModelList(http::Exchange& exchange, const ApiTarget& target) {
-  http::TextBuffer& out = exchange.response.body;
+  TextBuffer& out = exchange.response.body;
   out.Append("{\"models\":[");
   bool first = true;
   for (const auto& model : repository_.catalog()->models()) {
@@ -121,7 +121,7 @@ void ApiHandler::AnswerModel(http::Exchange& exchange, const ApiTarget& target) 
   const serving::ServedModel& model = **found;
   if (Status version = model.CheckVersion(target.version); !version.ok()) return response.SetError(version);
   if (!model.ready()) return response.SetError(model.NotReady());
-  http::TextBuffer& out = response.body;
+  TextBuffer& out = response.body;
   if (!target.is_v1 && target.resource == Resource::kModel) {
     return v2::EncodeMetadata(model.config().name, model.config().version, model.signature(), out);
   }

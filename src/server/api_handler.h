@@ -16,10 +16,15 @@ namespace triune::server {
 /// Answers everything under the HTTP port. Thread-safe.
 class ApiHandler final : public http::Handler {
  public:
-  /// `accepting`: whether the server wants requests; false while it drains.
-  ApiHandler(const serving::ModelRepository& repository, const telemetry::MetricsRegistry& metrics, std::string version,
-             std::function<bool()> accepting)
-      : repository_(repository), metrics_(metrics), version_(std::move(version)), accepting_(std::move(accepting)) {}
+  /// `executor`: where large responses are written. `accepting`: whether the server wants requests; false while it
+  /// drains.
+  ApiHandler(const serving::ModelRepository& repository, const telemetry::MetricsRegistry& metrics, Executor& executor,
+             std::string version, std::function<bool()> accepting)
+      : repository_(repository),
+        metrics_(metrics),
+        executor_(executor),
+        version_(std::move(version)),
+        accepting_(std::move(accepting)) {}
 
   std::unique_ptr<http::ExchangeState> MakeState(http::Exchange& exchange) override;
   void Handle(http::Exchange& exchange) override;
@@ -33,6 +38,7 @@ class ApiHandler final : public http::Handler {
 
   const serving::ModelRepository& repository_;
   const telemetry::MetricsRegistry& metrics_;
+  Executor& executor_;
   const std::string version_;
   const std::function<bool()> accepting_;
 };

@@ -1,27 +1,9 @@
 #include "server/api_target.h"
 
+#include "base/percent.h"
+
 namespace triune::server {
 namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string PercentDecode(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 && HexDigit(text[i + 2]) >= 0) {
-      out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 /// Takes the next segment off the front of "/a/b/c".
 std::string_view NextSegment(std::string_view& rest) {
@@ -46,13 +28,15 @@ void ParseModel(std::string_view rest, ApiTarget& target) {
   if (target.is_v1) {
     // V1 says what to do behind a colon. Names may hold colons too: the last one counts.
     if (!rest.empty()) return;
-    size_t colon = last.rfind(':');
-    std::string_view verb = colon == std::string_view::npos ? std::string_view() : last.substr(colon + 1);
-    if (verb == "predict" || verb == "explain") {
+    target.resource = Resource::kModel;
+    for (std::string_view colon : {":", "%3A", "%3a"}) {
+      size_t at = last.rfind(colon);
+      if (at == std::string_view::npos) continue;
+      std::string_view verb = last.substr(at + colon.size());
+      if (verb != "predict" && verb != "explain") continue;
       target.resource = verb == "predict" ? Resource::kInfer : Resource::kExplain;
-      (target.version.empty() ? target.model : target.version).remove_suffix(verb.size() + 1);
-    } else {
-      target.resource = Resource::kModel;
+      (target.version.empty() ? target.model : target.version).remove_suffix(last.size() - at);
+      break;
     }
   } else if (rest.empty()) {
     target.resource = Resource::kModel;
@@ -64,14 +48,25 @@ void ParseModel(std::string_view rest, ApiTarget& target) {
   if (target.model.empty()) target.resource = Resource::kUnknown;
 }
 
-}  // namespace
-
-ApiTarget ParseTarget(std::string_view path, std::string& decoded) {
-  ApiTarget target;
-  if (path.find('%') != std::string_view::npos) {
-    decoded = PercentDecode(path);
-    path = decoded;
+/// Names may hold any character, so they are decoded after the path is taken apart: what a proxy before this server
+/// took for one segment stays one.
+void DecodeNames(ApiTarget& target, std::string& decoded) {
+  std::string_view* names[] = {&target.model, &target.model_namespace, &target.service, &target.version};
+  size_t sizes[4];
+  for (size_t i = 0; i < 4; ++i) {
+    std::string name = PercentDecode(*names[i]);
+    sizes[i] = name.size();
+    decoded += name;
   }
+  std::string_view rest = decoded;
+  for (size_t i = 0; i < 4; ++i) {
+    *names[i] = rest.substr(0, sizes[i]);
+    rest.remove_prefix(sizes[i]);
+  }
+}
+
+ApiTarget Parse(std::string_view path) {
+  ApiTarget target;
   if (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
   if (path == "/") {
     target.resource = Resource::kRoot;
@@ -104,6 +99,14 @@ ApiTarget ParseTarget(std::string_view path, std::string& decoded) {
   } else if (first == "v2" && rest.starts_with("/repository/")) {
     target.resource = Resource::kRepository;
   }
+  return target;
+}
+
+}  // namespace
+
+ApiTarget ParseTarget(std::string_view path, std::string& decoded) {
+  ApiTarget target = Parse(path);
+  if (path.find('%') != std::string_view::npos) DecodeNames(target, decoded);
   return target;
 }
 

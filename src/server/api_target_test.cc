@@ -61,6 +61,9 @@ TEST(ParseTargetTest, FindsWhatAPathMeans) {
       {.path = "/v2/models/100%/infer", .resource = Resource::kInfer, .model = "100%"},
       {.path = "/v2/models/a%4", .resource = Resource::kModel, .model = "a%4"},
       {.path = "/v2/models/a%4A", .resource = Resource::kModel, .model = "aJ"},
+      {.path = "/v2/models/a%2Finfer", .resource = Resource::kModel, .model = "a/infer"},
+      {.path = "/v2%2Fmodels%2Fa", .resource = Resource::kUnknown},
+      {.path = "/v1/models/a%3Apredict", .resource = Resource::kInfer, .model = "a", .is_v1 = true},
       {.path = "/v2/models/a%zz", .resource = Resource::kModel, .model = "a%zz"},
       {.path = "/v1/models/iris%3Apredict", .resource = Resource::kInfer, .model = "iris", .is_v1 = true},
   };

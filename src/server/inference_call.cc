@@ -39,8 +39,7 @@ void InferenceCall::Start(serving::Protocol protocol, std::string_view name, std
     exchange_.response.SetError(entered);
     return exchange_.Reply();
   }
-  // The loop looks at the exchange's deadline when this returns; another thread must leave it alone.
-  if (exchange_.OnLoopThread()) exchange_.deadline = context.deadline;
+  if (context.deadline < exchange_.deadline) exchange_.BringDeadlineForward(context.deadline);
   steps_.request.model_name.assign(name);
   steps_.request.model_namespace.assign(model_namespace);
   steps_.request.model_version.assign(version);
@@ -79,7 +78,26 @@ void InferenceCall::Abandon(StatusCode why) {
   steps_.context.cancelled.store(true, std::memory_order_release);
 }
 
+bool InferenceCall::TakesLongToEncode() const {
+  // So many bytes of numbers as text: a millisecond.
+  constexpr size_t kMostBytes = 64U << 10U;
+  size_t bytes = 0;
+  for (size_t i = 0; i < steps_.response.outputs.size(); ++i) {
+    bool is_text = protocol_ == serving::Protocol::kV1 || !steps_.request.WantsBinary(i);
+    if (is_text) bytes += steps_.response.outputs[i].data.size();
+  }
+  return bytes > kMostBytes;
+}
+
 void InferenceCall::Finish(Status status) {
+  if (status.ok() && exchange_.OnLoopThread() && TakesLongToEncode() &&
+      executor_.TrySubmit([this] { Answer(Status()); })) {
+    return;
+  }
+  Answer(std::move(status));
+}
+
+void InferenceCall::Answer(Status status) {
   StatusCode abandoned = abandoned_.load(std::memory_order_acquire);
   if (abandoned != StatusCode::kOk) {
     status = Status(abandoned, "nobody waits for the answer any more");

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string_view>
 
+#include "base/executor.h"
 #include "model/predictor.h"
 #include "server/http/exchange.h"
 #include "server/inference_steps.h"
@@ -15,8 +16,9 @@ namespace triune::server {
 /// Lives in its exchange and is used again with it.
 class InferenceCall final : public http::ExchangeState, public model::ResponseSink {
  public:
-  InferenceCall(http::Exchange& exchange, const serving::ModelRepository& repository)
-      : exchange_(exchange), catalog_(repository), steps_(catalog_) {}
+  /// `executor`: where large responses are written.
+  InferenceCall(http::Exchange& exchange, const serving::ModelRepository& repository, Executor& executor)
+      : exchange_(exchange), executor_(executor), catalog_(repository), steps_(catalog_) {}
 
   /// Leads to one exchange.Reply().
   void Start(serving::Protocol protocol, std::string_view name, std::string_view model_namespace,
@@ -30,9 +32,12 @@ class InferenceCall final : public http::ExchangeState, public model::ResponseSi
 
  private:
   Status Decode();
+  bool TakesLongToEncode() const;
+  void Answer(Status status);
   Status Encode();
 
   http::Exchange& exchange_;
+  Executor& executor_;
   serving::CatalogReader catalog_;
   InferenceSteps steps_;
   serving::Protocol protocol_ = serving::Protocol::kV2;

@@ -4,8 +4,8 @@
 #include <simdjson.h>
 
 #include "base/status.h"
+#include "base/text_buffer.h"
 #include "data/tensor.h"
-#include "server/http/text_buffer.h"
 
 namespace triune::server {
 
@@ -18,6 +18,8 @@ class JsonTensorReader {
   /// Reads a value whose elements are appended. Several calls read the rows of one tensor: all must have one shape.
   /// The error says what came and what was expected, with the position inside the value.
   Status Append(simdjson::ondemand::value value);
+  /// The same with one BYTES element in Base64.
+  Status AppendBase64(std::string_view text);
   /// The number of Append calls.
   int64_t rows() const { return rows_; }
   /// The shape of one appended value.
@@ -34,7 +36,10 @@ class JsonTensorReader {
   template <typename Element>
   Status ReadElement(simdjson::ondemand::value& value);
   Status AppendDispatch(simdjson::ondemand::value value);
+  Status ReadBase64(simdjson::ondemand::value& value);
+  Status DecodeElement(std::string_view base64);
   std::byte* Room(size_t bytes);
+  void EndOfRow();
   Status EndOfArray(size_t depth, int64_t count);
 
   DType dtype_ = DType::kFp32;
@@ -51,20 +56,20 @@ class JsonTensorReader {
 
 /// Appends the elements of the tensor, separated by commas. For BYTES, strings that are not UTF-8 are an error: JSON
 /// can't carry them.
-Status AppendJsonElements(http::TextBuffer& out, const Tensor& tensor);
+Status AppendJsonElements(TextBuffer& out, const Tensor& tensor);
 
 /// Writes a tensor as arrays nested as its shape says. The tensor outlives the writer.
 class JsonNestedWriter {
  public:
   explicit JsonNestedWriter(const Tensor& tensor) : tensor_(&tensor), strings_(tensor.data.bytes()) {}
   /// The whole tensor; for a scalar, the value alone.
-  Status WriteAll(http::TextBuffer& out) { return Write(out, 0); }
+  Status WriteAll(TextBuffer& out) { return Write(out, 0); }
   /// The next row of the first dimension.
-  Status WriteRow(http::TextBuffer& out) { return Write(out, 1); }
+  Status WriteRow(TextBuffer& out) { return Write(out, 1); }
 
  private:
-  Status Write(http::TextBuffer& out, size_t depth);
-  Status WriteElement(http::TextBuffer& out);
+  Status Write(TextBuffer& out, size_t depth);
+  Status WriteElement(TextBuffer& out);
 
   const Tensor* tensor_;
   BytesReader strings_;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/strings.h"
 #include "data/half.h"
 #include "server/json_tensor.h"
@@ -89,6 +90,9 @@ bool ReadFloat(simdjson::ondemand::value& value, float* number) {
 }  // namespace
 
 Status JsonError(simdjson::error_code error) {
+  if (error == simdjson::INCOMPLETE_ARRAY_OR_OBJECT) {
+    return InvalidArgument("the JSON is malformed: it is cut short, or something follows its end");
+  }
   return InvalidArgument(StrCat("the JSON is malformed: ", simdjson::error_message(error)));
 }
 
@@ -117,11 +121,39 @@ Buffer JsonTensorReader::Take() {
   return std::move(data_);
 }
 
+Status JsonTensorReader::ReadBase64(simdjson::ondemand::value& value) {
+  simdjson::ondemand::object object;
+  std::string_view text;
+  if (value.get_object().get(object) != simdjson::SUCCESS ||
+      object["b64"].get_string().get(text) != simdjson::SUCCESS) {
+    return InvalidArgument("an element is an object, but not {\"b64\": \"...\"} (BYTES)");
+  }
+  return DecodeElement(text);
+}
+
+Status JsonTensorReader::DecodeElement(std::string_view text) {
+  uint32_t length = 0;
+  if (text.size() > std::numeric_limits<uint32_t>::max()) return InvalidArgument("a string is longer than 4 GiB");
+  std::byte* room = Room(sizeof(length) + Base64Bound(text));
+  auto size = DecodeBase64(text, room + sizeof(length));
+  if (!size) return InvalidArgument("the value of 'b64' is not Base64");
+  length = static_cast<uint32_t>(*size);
+  std::memcpy(room, &length, sizeof(length));
+  size_ += sizeof(length) + length;
+  ++elements_;
+  return {};
+}
+
 template <typename Element>
 Status JsonTensorReader::ReadElement(simdjson::ondemand::value& value) {
   if constexpr (std::is_same_v<Element, Bytes>) {
     std::string_view text;
-    if (value.get_string().get(text) != simdjson::SUCCESS) return WrongElement(value, dtype_, "a string");
+    if (value.get_string().get(text) != simdjson::SUCCESS) {
+      json_type type;
+      if (value.type().get(type) == simdjson::SUCCESS && type == json_type::object)
+        return ReadBase64(value);  // as TensorFlow Serving takes them
+      return WrongElement(value, dtype_, "a string");
+    }
     if (text.size() > std::numeric_limits<uint32_t>::max()) return InvalidArgument("a string is longer than 4 GiB");
     auto length = static_cast<uint32_t>(text.size());
     std::byte* room = Room(sizeof(length) + text.size());
@@ -257,6 +289,21 @@ Status JsonTensorReader::AppendDispatch(simdjson::ondemand::value value) {
 Status JsonTensorReader::Append(simdjson::ondemand::value value) {
   if (rows_ == 0) found_.fill(-1);
   TRIUNE_RETURN_IF_ERROR(AppendDispatch(value));
+  EndOfRow();
+  return {};
+}
+
+Status JsonTensorReader::AppendBase64(std::string_view text) {
+  if (rows_ == 0) found_.fill(-1);
+  if (depth_known_ && depth_ != 0) return InvalidArgument("the arrays are ragged: an element stands beside an array");
+  depth_known_ = true;
+  depth_ = 0;
+  TRIUNE_RETURN_IF_ERROR(DecodeElement(text));
+  EndOfRow();
+  return {};
+}
+
+void JsonTensorReader::EndOfRow() {
   ++rows_;
   if (!shape_known_) {
     shape_known_ = true;
@@ -264,7 +311,6 @@ Status JsonTensorReader::Append(simdjson::ondemand::value value) {
     for (size_t i = 0; i < Shape::kMaxRank && found_[i] != -1 && (!depth_known_ || i < depth_); ++i)
       shape_.Append(found_[i]);
   }
-  return {};
 }
 
 }  // namespace triune::server

@@ -134,7 +134,7 @@ TEST(JsonTensorReaderTest, ReadsNumbersThatJsonDoesNotHave) {
   for (DType dtype : {DType::kFp32, DType::kBf16, DType::kFp16, DType::kFp64}) {
     ReadBack read = Read(dtype, "[NaN, null ,Infinity,\n-Infinity\n]");
     ASSERT_TRUE(read.status.ok()) << DTypeName(dtype) << ": " << read.status.ToString();
-    http::TextBuffer out;
+    TextBuffer out;
     ASSERT_TRUE(AppendJsonElements(out, read.tensor).ok());
     EXPECT_EQ(out.view(), "NaN,NaN,Infinity,-Infinity") << DTypeName(dtype);
   }
@@ -184,7 +184,7 @@ void ExpectRoundTrip(DType dtype) {
       if (i % 10 == 0) bits[i] = static_cast<Bits>(bits[i] & ((Bits{1} << (std::numeric_limits<T>::digits - 1)) - 1));
     } while (!std::isfinite(std::bit_cast<T>(bits[i])));
   }
-  http::TextBuffer out;
+  TextBuffer out;
   out.Append('[');
   ASSERT_TRUE(AppendJsonElements(out, tensor).ok());
   out.Append(']');
@@ -209,7 +209,7 @@ TEST(JsonTensorTest, SixteenBitFloatsComeBackBitForBit) {
                   .dtype = dtype,
                   .shape = {static_cast<int64_t>(bits.size())},
                   .data = Buffer::CopyOf(std::as_bytes(std::span(bits)))};
-    http::TextBuffer out;
+    TextBuffer out;
     out.Append('[');
     ASSERT_TRUE(AppendJsonElements(out, tensor).ok());
     out.Append(']');
@@ -249,7 +249,7 @@ TEST(JsonNestedWriterTest, NestsAsTheShapeSays) {
                 .dtype = DType::kInt32,
                 .shape = {2, 1, 3},
                 .data = Buffer::CopyOf(std::as_bytes(std::span(values)))};
-  http::TextBuffer out;
+  TextBuffer out;
   ASSERT_TRUE(JsonNestedWriter(tensor).WriteAll(out).ok());
   EXPECT_EQ(out.view(), "[[[1,2,3]],[[4,5,6]]]");
   out.Clear();
@@ -267,7 +267,7 @@ TEST(JsonTensorWriterTest, RefusesStringsThatAreNotUtf8) {
   const char data[] = "\x02\x00\x00\x00\xff\xfe";
   Tensor tensor{
       .name = "x", .dtype = DType::kBytes, .shape = {1}, .data = Buffer::CopyOf(std::as_bytes(std::span(data, 6)))};
-  http::TextBuffer out;
+  TextBuffer out;
   EXPECT_EQ(AppendJsonElements(out, tensor).code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(JsonNestedWriter(tensor).WriteAll(out).code(), StatusCode::kFailedPrecondition);
 }

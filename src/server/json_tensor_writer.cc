@@ -1,9 +1,9 @@
 #include <cstring>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "data/half.h"
 #include "server/json_tensor.h"
-#include "server/json_text.h"
 
 namespace triune::server {
 namespace {
@@ -15,7 +15,7 @@ T Load(const std::byte* from) {
   return value;
 }
 
-void AppendElement(http::TextBuffer& out, DType dtype, const std::byte* at) {
+void AppendElement(TextBuffer& out, DType dtype, const std::byte* at) {
   switch (dtype) {
     case DType::kBool:
       return out.Append(Load<uint8_t>(at) != 0 ? "true" : "false");
@@ -48,7 +48,7 @@ void AppendElement(http::TextBuffer& out, DType dtype, const std::byte* at) {
   }
 }
 
-Status AppendString(http::TextBuffer& out, std::string_view text) {
+Status AppendString(TextBuffer& out, std::string_view text) {
   if (!simdjson::validate_utf8(text)) {
     return FailedPrecondition(
         "a BYTES output holds a string that is not UTF-8: ask for it with binary_data, or over gRPC");
@@ -58,7 +58,7 @@ Status AppendString(http::TextBuffer& out, std::string_view text) {
 }
 
 template <typename T>
-void AppendFloats(http::TextBuffer& out, const Tensor& tensor) {
+void AppendFloats(TextBuffer& out, const Tensor& tensor) {
   const std::byte* at = tensor.data.data();
   size_t count = tensor.data.size() / sizeof(T);
   for (size_t i = 0; i < count; ++i) {
@@ -69,7 +69,7 @@ void AppendFloats(http::TextBuffer& out, const Tensor& tensor) {
 
 }  // namespace
 
-Status AppendJsonElements(http::TextBuffer& out, const Tensor& tensor) {
+Status AppendJsonElements(TextBuffer& out, const Tensor& tensor) {
   if (tensor.dtype == DType::kBytes) {
     BytesReader reader(tensor.data.bytes());
     std::string_view text;
@@ -96,7 +96,7 @@ Status AppendJsonElements(http::TextBuffer& out, const Tensor& tensor) {
   return {};
 }
 
-Status JsonNestedWriter::Write(http::TextBuffer& out, size_t depth) {
+Status JsonNestedWriter::Write(TextBuffer& out, size_t depth) {
   if (depth >= tensor_->shape.rank()) return WriteElement(out);
   out.Append('[');
   for (int64_t i = 0; i < tensor_->shape[depth]; ++i) {
@@ -107,7 +107,7 @@ Status JsonNestedWriter::Write(http::TextBuffer& out, size_t depth) {
   return {};
 }
 
-Status JsonNestedWriter::WriteElement(http::TextBuffer& out) {
+Status JsonNestedWriter::WriteElement(TextBuffer& out) {
   if (tensor_->dtype == DType::kBytes) {
     std::string_view text;
     if (!strings_.Next(&text)) return Internal("a BYTES output is shorter than its shape says");

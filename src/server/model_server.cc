@@ -30,7 +30,8 @@ ModelServer::ModelServer(Options options, serving::ModelRepository& repository)
     : options_(std::move(options)),
       repository_(repository),
       executor_(static_cast<size_t>(options_.http.threads), kOffloadQueue),
-      api_(repository, metrics_, options_.version, [this] { return accepting_.load(std::memory_order_acquire); }),
+      api_(repository, metrics_, executor_, options_.version,
+           [this] { return accepting_.load(std::memory_order_acquire); }),
       pipeline_(
           std::make_unique<http::Pipeline>(Middlewares(options_), api_, executor_, options_.http.limits.body_bytes)),
       http_(std::make_unique<http::HttpServer>(options_.http, *pipeline_)) {
@@ -38,8 +39,9 @@ ModelServer::ModelServer(Options options, serving::ModelRepository& repository)
   metrics_.Add([this](auto& families) { http_->Collect(families); });
   metrics_.Add(telemetry::CollectProcessMetrics);
   if (options_.enable_grpc) {
-    grpc_ = std::make_unique<grpc_api::GrpcServer>(options_.grpc, repository,
+    grpc_ = std::make_unique<grpc_api::GrpcServer>(options_.grpc, repository, executor_,
                                                    [this] { return accepting_.load(std::memory_order_acquire); });
+    metrics_.Add([this](auto& families) { grpc_->Collect(families); });
   }
 }
 
@@ -55,6 +57,8 @@ Status ModelServer::Start() {
 }
 
 void ModelServer::UpdateHealth() {
+  // Of two at the same time the later one must have the last word.
+  std::lock_guard lock(health_mutex_);
   if (grpc_ != nullptr) grpc_->SetServing(accepting_.load(std::memory_order_acquire) && repository_.Ready());
 }
 
@@ -66,13 +70,13 @@ bool ModelServer::Drain(Duration timeout) {
   accepting_.store(false, std::memory_order_release);
   UpdateHealth();
   http_->BeginDrain();
-  // Requests that arrive meanwhile are answered, so that a load balancer has time to notice; but not for ever.
-  auto wait_until = [&](TimePoint limit) {
-    while (InFlight() > 0 && clock.Now() < limit) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  // Requests that arrive while others finish are answered, but not for ever.
+  auto wait_until = [&](TimePoint limit, auto busy) {
+    while (busy() && clock.Now() < limit) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   };
-  wait_until(DeadlineAfter(start, timeout / 2));
+  wait_until(DeadlineAfter(start, timeout / 2), [&] { return InFlight() + http_->Receiving() > 0; });
   http_->StopListening();
-  wait_until(DeadlineAfter(start, timeout));
+  wait_until(DeadlineAfter(start, timeout), [&] { return InFlight() > 0; });
   if (InFlight() > 0) return false;
   if (grpc_ != nullptr) grpc_->Stop(std::chrono::seconds(1));
   http_->Stop();

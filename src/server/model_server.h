@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ class ModelServer {
   const Options options_;
   serving::ModelRepository& repository_;
   std::atomic<bool> accepting_{true};
+  std::mutex health_mutex_;
   telemetry::MetricsRegistry metrics_;
   ThreadPoolExecutor executor_;
   ApiHandler api_;

@@ -1,11 +1,10 @@
 #include "storage/model_location.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 
+#include "base/percent.h"
 #include "base/strings.h"
 #include "storage/claim_folder.h"
 #include "storage/file_errors.h"
@@ -38,29 +37,6 @@ std::string SchemeOf(std::string_view uri) {
   return is_uri ? scheme : "";
 }
 
-std::optional<unsigned> HexDigit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  c = Lower(c);
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
-  return std::nullopt;
-}
-
-Result<std::string> PercentDecode(std::string_view text) {
-  std::string result;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      result += text[i];
-      continue;
-    }
-    auto high = i + 2 < text.size() ? HexDigit(text[i + 1]) : std::nullopt;
-    auto low = i + 2 < text.size() ? HexDigit(text[i + 2]) : std::nullopt;
-    if (!high || !low) return InvalidArgument(StrCat("percent sign without two hex digits (write %25 for %): ", text));
-    result += static_cast<char>(*high << 4U | *low);
-    i += 2;
-  }
-  return result;
-}
-
 /// `path` made absolute, once something is found there.
 Result<std::string> Existing(const fs::path& path) {
   std::error_code error;
@@ -86,7 +62,9 @@ Result<std::string> ResolveFile(std::string_view uri) {
     rest.remove_prefix(slash);
   }
   if (rest.empty()) return InvalidArgument(StrCat("file URI has no path: got ", uri, ", want file:///absolute/path"));
-  TRIUNE_ASSIGN_OR_RETURN(std::string path, PercentDecode(rest));
+  bool malformed = false;
+  std::string path = PercentDecode(rest, &malformed);
+  if (malformed) return InvalidArgument(StrCat("percent sign without two hex digits (write %25 for %): ", rest));
   if (path.find('\0') != std::string::npos) return InvalidArgument(StrCat("file URI has a NUL byte in it: ", uri));
   return Existing(path);
 }
@@ -107,6 +85,8 @@ Result<std::string> ResolveClaim(std::string_view uri, const StorageOptions& opt
 }
 
 }  // namespace
+
+bool HasScheme(std::string_view uri) { return !SchemeOf(uri).empty(); }
 
 Result<std::string> ResolveModelUri(std::string_view uri, const StorageOptions& options) {
   if (uri.empty()) return InvalidArgument("model URI is empty");

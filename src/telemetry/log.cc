@@ -4,6 +4,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <atomic>
+#include <charconv>
+#include <iterator>
 #include <memory>
 
 #include "telemetry/log_line.h"
@@ -32,6 +34,12 @@ spdlog::logger& Logger() {
 }
 
 }  // namespace
+
+LogField::LogField(std::string_view k, double v) : key(k), is_number(true) {
+  char text[512];  // longer than the longest double without an exponent, which log readers seldom understand
+  auto [end, error] = std::to_chars(std::begin(text), std::end(text), v, std::chars_format::fixed);
+  value.assign(text, end);
+}
 
 Result<LogLevel> ParseLogLevel(std::string_view name) {
   if (name == "debug") return LogLevel::kDebug;

@@ -32,7 +32,7 @@ struct LogField {
   LogField(std::string_view k, int64_t v) : key(k), value(std::to_string(v)), is_number(true) {}
   LogField(std::string_view k, uint64_t v) : key(k), value(std::to_string(v)), is_number(true) {}
   LogField(std::string_view k, int v) : LogField(k, int64_t{v}) {}
-  LogField(std::string_view k, double v) : key(k), value(std::to_string(v)), is_number(true) {}
+  LogField(std::string_view k, double v);  ///< As short as it can be read back: 30, 0.25.
 };
 
 /// Writes one line: time, level, event ("model loaded"), fields. Line breaks and quotes in values are escaped.

@@ -60,6 +60,19 @@ TEST(LogTest, WritesOneJsonObjectALine) {
   EXPECT_EQ(nlohmann::json::parse(lines[1])["level"], "DEBUG");
 }
 
+TEST(LogTest, NumbersAreAsShortAsTheyCanBe) {
+  std::string text = Captured(LogLevel::kInfo, LogFormat::kText, [] {
+    LogInfo("drain", {{"a", 30.0}, {"b", 0.25}, {"c", 1e15}, {"d", -1e-7}});
+  });
+  EXPECT_EQ(WithoutTime(text), "INFO drain a=30 b=0.25 c=1000000000000000 d=-0.0000001\n");
+  text = Captured(LogLevel::kInfo, LogFormat::kJson, [] {
+    LogInfo("extremes", {{"most", std::numeric_limits<double>::max()}, {"least", -std::numeric_limits<double>::min()}});
+  });
+  auto line = nlohmann::json::parse(text);
+  EXPECT_EQ(line["most"], std::numeric_limits<double>::max());
+  EXPECT_EQ(line["least"], -std::numeric_limits<double>::min());
+}
+
 TEST(LogTest, ValuesCanNotForgeLinesOrFieldsOfText) {
   std::string text = Captured(LogLevel::kInfo, LogFormat::kText, [] {
     LogError("bad\nevent", {{"a", "x\n2026-01-01T00:00:00.000Z ERROR forged"},

@@ -272,6 +272,19 @@ def test_sigterm_drains(serve, slow_input):
     kept.close()
 
 
+def test_sigterm_waits_for_a_request_that_is_being_sent(serve):
+    server = serve(model("vector"), "--drain-timeout", 20)
+    with server.connect() as connection:
+        request = post()
+        connection.sendall(request[:-10])
+        time.sleep(0.3)
+        server.signal()
+        time.sleep(0.5)
+        connection.sendall(request[-10:])
+        assert read_response(connection.makefile("rb")).status == 200
+    assert server.wait() == 0
+
+
 def test_sigterm_drains_grpc(serve, slow_input):
     server = serve(model("slow"))
     trips = np.array(slow_input(server, 1.5)["data"])

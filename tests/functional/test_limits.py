@@ -2,6 +2,7 @@
 import concurrent.futures
 import gzip
 import json
+import socket
 import time
 
 import grpc
@@ -9,7 +10,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from server import BODY, INFER, exchange, model, post, read_response, tensor
+from server import BODY, INFER, MODELS, exchange, model, post, read_response, tensor
 
 # How much later than its time an event may come on a busy machine.
 SLACK_SECONDS = 8
@@ -132,6 +133,15 @@ def test_gzip_cannot_unpack_to_more_than_the_limit(serve):
     server.check_serving()
 
 
+def test_gzip_cannot_unpack_past_max_buffered_bytes(serve):
+    server = serve(model("vector"), "--max-buffered-bytes", 2_000_000)
+    answer = server.post(INFER, gzip.compress(b" " * 100_000_000), {"Content-Encoding": "gzip"})
+    assert answer.status == 503, answer.body
+    # Given back: a body of nearly as much is taken.
+    assert server.post(INFER, BODY + b" " * 1_500_000).status == 200
+    server.check_serving()
+
+
 def test_connections_over_the_limit_are_refused_and_come_back(serve):
     server = serve(model("vector"), "--max-connections", 20)
     held = [server.connect() for _ in range(20)]
@@ -174,6 +184,70 @@ def test_a_request_is_given_up_at_request_timeout(serve, slow_input):
     server = serve(model("slow"), model("vector"), "--request-timeout", 1)
     given = slow_input(server, 4)
     assert server.infer("slow", [given]).status == 504
+    server.check_serving()
+
+
+MANIFEST = """
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: slow}
+spec:
+  predictor:
+    timeout: 1
+    model: {modelFormat: {name: onnx}, storageUri: FOLDER}
+"""
+
+
+def test_a_models_own_timeout_holds_for_every_protocol_and_encoding(serve, slow_input, tmp_path):
+    """Plain, gzip (handled on another thread from the beginning) and gRPC."""
+    (tmp_path / "slow.yaml").write_text(MANIFEST.replace("FOLDER", str(MODELS / "slow")))
+    server = serve(tmp_path / "slow.yaml", model("vector"))
+    given = slow_input(server, 5)
+    body = json.dumps({"inputs": [given]}).encode()
+    start = time.monotonic()
+    for headers, sent in (({}, body), ({"Content-Encoding": "gzip"}, gzip.compress(body))):
+        answer = server.post("/v2/models/slow/infer", sent, headers)
+        assert answer.status == 504, answer.body
+        assert answer.error
+    request = pb.ModelInferRequest(model_name="slow")
+    request.inputs.add(name="trips", datatype="INT64", shape=[1]).contents.int64_contents.extend(given["data"])
+    with grpc.insecure_channel(server.grpc) as channel, pytest.raises(grpc.RpcError) as caught:
+        GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=60)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.monotonic() - start < 3 * 5 - 1, "it waited for the model"
+    server.check_serving()
+
+
+def test_grpc_calls_are_given_up_at_request_timeout(serve, slow_input):
+    server = serve(model("slow"), model("vector"), "--request-timeout", 1)
+    given = slow_input(server, 5)
+    request = pb.ModelInferRequest(model_name="slow")
+    request.inputs.add(name="trips", datatype="INT64", shape=[1]).contents.int64_contents.extend(given["data"])
+    start = time.monotonic()
+    with grpc.insecure_channel(server.grpc) as channel, pytest.raises(grpc.RpcError) as caught:
+        GRPCInferenceServiceStub(channel).ModelInfer(request, timeout=60)
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.monotonic() - start < 4
+    server.check_serving()
+
+
+def test_grpc_connections_are_closed_after_idle_timeout(serve):
+    server = serve(model("vector"), "--idle-timeout", 1)
+    with socket.create_connection(("127.0.0.1", server.grpc_port)) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        said, took = closed_after(connection, 1)
+    assert took < 1 + SLACK_SECONDS
+    server.check_serving()
+
+
+def test_grpc_metadata_up_to_max_header_bytes(serve):
+    server = serve(model("vector"), "--max-header-bytes", 32768)
+    with grpc.insecure_channel(server.grpc) as channel:
+        call = GRPCInferenceServiceStub(channel).ServerLive
+        assert call(pb.ServerLiveRequest(), metadata=[("x-long", "a" * 20_000)], timeout=20).live
+        with pytest.raises(grpc.RpcError) as caught:
+            call(pb.ServerLiveRequest(), metadata=[("x-long", "a" * 60_000)], timeout=20)
+    assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     server.check_serving()
 
 

@@ -1,7 +1,9 @@
 """What `triune serve` can be started with: manifests, names and paths, KServe's own flags."""
+import json
 import re
 import shutil
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -130,6 +132,9 @@ def test_grpc_can_be_left_out(serve):
     (MANIFEST.replace("storageUri: {uri}", "storageUri: {{a: b}}"), ":10", "spec.predictor.model.storageUri"),
     (MANIFEST + "      args: 5\n", ":11", "spec.predictor.model.args"),
     (MANIFEST + "   bad indent: [\n", ":", "yaml"),
+    (MANIFEST + "      timeout 5\n", ":11", "timeout 5"),
+    (MANIFEST + "      args: [--ssl_certfile=/tls.crt]\n", ":1", "TLS is not there yet"),
+    (MANIFEST + "      args: ['--model_name=a b']\n", ":1", "'a b'"),
 ])
 def test_a_wrong_manifest_is_refused_with_file_line_and_field(tmp_path, text, line, said):
     file = manifest(tmp_path, text=text)
@@ -152,6 +157,111 @@ def test_strict_makes_it_an_error(tmp_path):
     assert "vector.yaml:11" in error and "spec.predictor.model.storageUrl" in error
 
 
+@pytest.mark.parametrize("fields, said", [
+    ("      runtimeVersion: '1'\n", "runtimeVersion"),
+    ("      protocolVersion: grpc-v1\n", "grpc-v1"),
+    ("      env: [{{name: A, value: b}}]\n", "env A"),
+    ("      args: [--workers=2]\n", "--workers"),
+    ("        version: '1'\n", "modelFormat.version"),
+])
+def test_what_has_no_effect_is_a_warning_and_with_strict_an_error(serve, tmp_path, fields, said):
+    text = MANIFEST.replace("      storageUri", f"{fields}      storageUri")
+    file = manifest(tmp_path, text=text)
+    server = serve(file)
+    server.check_serving()
+    assert said in server.log()
+    error = refused("--strict", file)
+    assert said in error and file.name in error, error
+
+
+# As KServe's ServingRuntimes and its documentation have them.
+KSERVE_FLAGS = ["--nthread=1", "--workers=2", "--max_threads=4", "--max_asyncio_workers=2", "--protocol=v2",
+                "--grpc_max_receive_message_length=8388608", "--grpc_max_send_message_length=8388608",
+                "--enable_docs_url=true", "--enable_latency_logging=false", "--configure_logging=true",
+                "--log_config_file=/x.yaml", "--access_log_format=x", "--event-loop=uvloop", "--timeout-keep-alive=65",
+                "--predictor_host=x", "--predictor_protocol=v2", "--predictor_use_ssl=false",
+                "--predictor_request_timeout_seconds=9", "--predictor_request_retries=1",
+                "--enable_predictor_health_check"]
+KSERVE_ACTING = ("--nthread", "--max_threads", "--grpc_max_receive_message_length", "--timeout-keep-alive")
+
+
+def test_every_flag_of_kserves_servers_is_taken_on_the_command_line(serve):
+    given = ["--model_name=vector", f"--model_dir={MODELS / 'vector'}"]
+    server = serve(*given, *KSERVE_FLAGS)
+    server.check_serving()
+    for flag in (flag.partition("=")[0] for flag in KSERVE_FLAGS):
+        assert server.log().count(f"flag={flag}\n") == (flag not in KSERVE_ACTING), flag
+    assert "--workers" in refused("--strict", *given, "--workers=2")
+    assert "TLS is not there yet" in refused(*given, "--ssl_certfile=/tls.crt")
+
+
+def test_every_flag_of_kserves_servers_is_taken_in_a_manifest(serve, tmp_path):
+    args = ", ".join(f"'{flag}'" for flag in ["--http_port=8080", "--model_dir=/mnt/models", *KSERVE_FLAGS])
+    serve(manifest(tmp_path, text=MANIFEST + f"      args: [{args}]\n")).check_serving()
+
+
+def test_the_thread_count_that_kserve_passes_to_xgboost(serve, tmp_path):
+    uri = f"file://{QUICKSTART / 'models/breast-cancer'}"
+    text = MANIFEST + "      args: [--nthread=2]\n"
+    server = serve(manifest(tmp_path, "trees", "xgboost", uri, text), f"more={uri}", "--nthread=1")
+    assert sorted(server.get("/v1/models").json["models"]) == ["more", "trees"]
+    assert "effect" not in server.log()
+
+
+def test_a_model_alone_is_named_after_its_file_or_folder(serve, tmp_path):
+    shutil.copy(MODELS / "vector" / "model.onnx", tmp_path / "iris.onnx")
+    shutil.copytree(MODELS / "vector", tmp_path / "rose")
+    server = serve(tmp_path / "iris.onnx", f"file://{tmp_path}/rose/model.onnx", f"file://{MODELS / 'pair'}")
+    assert sorted(server.get("/v1/models").json["models"]) == ["iris", "pair", "rose"]
+    server.check_serving("iris")
+    server.check_serving("rose")
+
+
+def test_a_uri_alone_that_cannot_be_served(tmp_path):
+    assert "scheme of the model URI is not supported yet: got s3" in refused("s3://bucket/iris")
+    missing = refused(tmp_path / "model.onnx")
+    assert "no such file" in missing and "manifest" not in missing
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b"])
+def test_a_name_that_no_path_can_carry(name):
+    error = refused(f"{name}={MODELS / 'vector'}")
+    assert f"'{name}'" in error and "paths" in error
+
+
+def test_a_folder_of_several_models_is_refused(serve, tmp_path):
+    for name in ("a.onnx", "b.onnx"):
+        shutil.copy(MODELS / "vector" / "model.onnx", tmp_path / name)
+    server = serve(f"vector={tmp_path}", wait_ready=False)
+    reason = failing(server, "vector")
+    assert "more than one model file" in reason and "a.onnx" in reason and "b.onnx" in reason
+    wait_for(lambda: "1 of 1 model failed to load; not ready" in server.log(), 10, "the last word")
+
+
+def test_the_last_line_says_how_many_models_failed(serve, tmp_path):
+    server = serve(model("vector"), f"missing={tmp_path / 'nowhere'}", wait_ready=False)
+    wait_for(lambda: "1 of 2 models failed to load; not ready" in server.log(), 20, "the last word")
+    server.check_serving()
+
+
+def test_it_goes_on_when_nobody_reads_its_log(tmp_path):
+    ports = tmp_path / "ports.json"
+    process = subprocess.Popen([BINARY, "serve", model("vector"), "--http-port=0", "--grpc-port=0", "--access-log",
+                                f"--ports-file={ports}", "--runtime-path", RUNTIMES], stderr=subprocess.PIPE)
+    try:
+        process.stderr.readline()
+        process.stderr.close()  # as `2>&1 | head -1` does
+        port = json.loads(wait_for(lambda: ports.exists() and ports.read_text(), 20, "the ports"))["http"]
+        for _ in range(3):  # each writes a line to the log
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/live", timeout=10) as answer:
+                assert answer.status == 200
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_the_same_name_twice_is_an_error(tmp_path):
     first = manifest(tmp_path)
     copy = tmp_path / "copy.yaml"
@@ -159,12 +269,17 @@ def test_the_same_name_twice_is_an_error(tmp_path):
     assert "vector" in refused(tmp_path)
 
 
-@pytest.mark.parametrize("arguments", [["--no-such-flag"], ["--http-port", "many", "a=b"],
-                                       ["--http-port", "70000", "a=b"]])
-def test_a_usage_error_ends_with_status_2(arguments):
+@pytest.mark.parametrize("arguments, said", [
+    (["--no_such_flag"], "--no_such_flag"),
+    (["--http_port", "many", "a=b"], "--http_port: want a whole number from 0 to 65535, got 'many'"),
+    (["--http-port", "70000", "a=b"], "--http-port: want a whole number from 0 to 65535, got '70000'"),
+    (["--max-connections=0", "a=b"], "--max-connections: want a whole number of at least 1, got '0'"),
+    (["--max-body-bytes=0", "a=b"], "--max-body-bytes: want a whole number of at least 1, got '0'"),
+])
+def test_a_usage_error_ends_with_status_2(arguments, said):
     ended = run("serve", *arguments)
     assert ended.returncode == 2, ended
-    assert arguments[0] in ended.stderr
+    assert said in ended.stderr
 
 
 def test_a_port_that_is_taken_is_said(serve):

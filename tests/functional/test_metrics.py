@@ -74,6 +74,34 @@ def test_errors_are_counted_with_their_code(server):
     assert count() == before + 1
 
 
+def test_every_answer_is_counted_also_without_a_model(server):
+    http = lambda code: total(server, "triune_http_responses_total", code=str(code))
+    before = {code: http(code) for code in (400, 404, 405, 415)}
+    server.infer("nobody", [])
+    server.get("/v2/models/vector/infer")
+    server.post("/v2/models/vector/infer", b"{}", {"Content-Encoding": "br"})
+    server.post("/v2/models/vector/infer", b"{}", {"Content-Encoding": "gzip"})
+    assert {code: http(code) for code in before} == {code: count + 1 for code, count in before.items()}
+    calls = lambda: total(server, "triune_grpc_calls_total", code="NOT_FOUND")
+    before = calls()
+    with triton_grpc.InferenceServerClient(server.grpc) as client, pytest.raises(triton_grpc.InferenceServerException):
+        client.get_model_metadata("nobody")
+    wait_for(lambda: calls() == before + 1, 5, "the call to be counted")
+
+
+def test_calls_that_the_client_gave_up_are_not_counted_as_ok(serve, slow_input):
+    server = serve(model("slow"))
+    given = triton_grpc.InferInput("trips", [1], "INT64")
+    given.set_data_from_numpy(np.array(slow_input(server, 1)["data"], np.int64))
+    before = total(server, "triune_requests_total", protocol="grpc", code="OK")
+    with triton_grpc.InferenceServerClient(server.grpc) as client, pytest.raises(triton_grpc.InferenceServerException):
+        client.infer("slow", [given], client_timeout=0.2)
+    ended = lambda: total(server, "triune_requests_total", protocol="grpc") - total(
+        server, "triune_requests_total", protocol="grpc", code="OK")
+    wait_for(lambda: ended() == 1, 10, "the model to be done")
+    assert total(server, "triune_requests_total", protocol="grpc", code="OK") == before
+
+
 def test_unknown_models_make_no_new_series(server):
     """Whoever can send requests could otherwise fill the memory with names."""
     for number in range(50):

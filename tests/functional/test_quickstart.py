@@ -80,12 +80,14 @@ def run(*arguments):
     return subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=20)
 
 
-def test_version():
-    ended = run("version")
-    assert ended.returncode == 0 and re.search(r"\d+\.\d+\.\d+", ended.stdout)
+@pytest.mark.parametrize("argument", ["version", "--version"])
+def test_version(argument):
+    ended = run(argument)
+    assert ended.returncode == 0 and re.fullmatch(r"triune \d+\.\d+\.\d+\n", ended.stdout)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["runtimes", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["runtimes", "--help"], ["help"],
+                                       ["help", "serve"], ["help", "runtimes", "install"]])
 def test_help(arguments):
     ended = run(*arguments)
     assert ended.returncode == 0
@@ -95,11 +97,20 @@ def test_help(arguments):
 def test_help_of_serve_names_every_flag():
     text = run("serve", "--help").stdout
     for flag in ("http-port grpc-port address http-threads grpc-threads enable-grpc model-name model-dir namespace "
-                 "strict pvc runtime-path parameter max-header-bytes max-body-bytes max-connections read-timeout "
-                 "idle-timeout write-timeout request-timeout "
+                 "strict pvc runtime-path parameter max-header-bytes max-body-bytes max-buffered-bytes max-connections "
+                 "read-timeout idle-timeout write-timeout request-timeout nthread "
                  "max-inflight-per-model drain-timeout gzip-level log-level log-format "
                  "access-log ports-file busy-poll-us").split():
         assert f"--{flag}" in text, flag
+
+
+def test_runtimes_says_once_where_it_looked(tmp_path):
+    """A machine on which nothing is installed."""
+    environment = {"PATH": "/nowhere", "XDG_DATA_HOME": str(tmp_path), "TRIUNE_RUNTIME_PATH": str(tmp_path / "mine")}
+    ended = subprocess.run([BINARY, "runtimes"], capture_output=True, text=True, timeout=20, env=environment)
+    assert ended.returncode == 0
+    assert ended.stdout.count(str(tmp_path / "mine")) == 1
+    assert "triune runtimes install onnx" in ended.stdout and "triune runtimes install xgboost" in ended.stdout
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["serve", "--no-such-flag"], ["serve"]])

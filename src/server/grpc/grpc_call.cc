@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/strings.h"
+#include "server/http/middlewares/request_context.h"
 
 namespace triune::server::grpc_api {
 namespace {
@@ -12,6 +13,8 @@ namespace {
 /// with 64 of them none would be in the cache any more.
 constexpr int kWaitingInferCalls = 4;
 constexpr int kWaitingOtherCalls = 2;
+/// Decoding as much takes a millisecond or two.
+constexpr size_t kOffloadedBytes = 1U << 20U;
 
 std::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
@@ -53,12 +56,50 @@ GrpcCall* InferenceCalls::TakeCall(Method method) {
   return call;
 }
 
-GrpcCall::GrpcCall(InferenceCalls& calls, Method method) : calls_(calls), method_(method), steps_(calls.catalog_) {}
+void InferenceCalls::WatchDeadline(GrpcCall& call, TimePoint deadline, uint64_t use) {
+  if (deadline == kNever) return;
+  deadlines_.Add(deadline, call, use);
+  lane_.WakeAt(deadline);
+}
+
+TimePoint InferenceCalls::AnswerLate(TimePoint now) {
+  return deadlines_.RunDue(now, [](GrpcCall& call) { call.OnDeadline(); });
+}
+
+void InferenceCalls::ComeBack(const News& news) {
+  {
+    std::lock_guard lock(news_mutex_);
+    news_.push_back(news);
+  }
+  lane_.Wake();
+}
+
+void InferenceCalls::Update() {
+  std::vector<News> all;
+  {
+    std::lock_guard lock(news_mutex_);
+    all.swap(news_);
+  }
+  for (const News& news : all) {
+    if (news.deadline == kNever) {
+      news.call->OnModelDone();
+    } else {
+      WatchDeadline(*news.call, news.deadline, news.use);
+    }
+  }
+}
+
+GrpcCall::GrpcCall(InferenceCalls& calls, Method method)
+    : calls_(calls), method_(method), catalog_(calls.repository_), steps_(catalog_) {}
 
 void GrpcCall::Request() {
   calls_.lane_.Enter();
   state_ = State::kRequested;
+  over_ = model_is_late_ = cancelled_ = false;
+  answered_.store(false, std::memory_order_relaxed);
+  ++use_;
   context_.emplace();
+  context_->AsyncNotifyWhenDone(over_tag_.AsTag());
   writer_.emplace(&*context_);
   in_.Clear();
   out_.Clear();
@@ -85,10 +126,9 @@ void GrpcCall::Request() {
 }
 
 void GrpcCall::Proceed(bool ok) {
-  if (state_ == State::kFinishing) {
-    calls_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
-    calls_.free_[static_cast<size_t>(method_)].push_back(this);
-    return calls_.lane_.Leave();
+  if (state_ != State::kRequested) {
+    state_ = State::kSent;
+    return RecycleWhenDone();
   }
   if (!ok) return calls_.lane_.Leave();  // the server shuts down
   // Another call takes this one's place before it is handled, which may take long.
@@ -99,11 +139,43 @@ void GrpcCall::Proceed(bool ok) {
 }
 
 void GrpcCall::Handle() {
-  if (method_ == Method::kModelInfer) return HandleInfer();
+  if (method_ == Method::kModelInfer) return StartInfer();
+  answered_.store(true, std::memory_order_relaxed);
   Reply(HandleOther());
 }
 
-void GrpcCall::HandleInfer() {
+void GrpcCall::OnOver() {
+  over_ = true;
+  cancelled_ = context_->IsCancelled();
+  // A call that waits for its turn need not run any more. After the answer this does no harm.
+  if (cancelled_) steps_.context.cancelled.store(true, std::memory_order_release);
+  RecycleWhenDone();
+}
+
+void GrpcCall::OnDeadline() {
+  if (!MayAnswer()) return;
+  model_is_late_ = true;
+  steps_.context.cancelled.store(true, std::memory_order_release);
+  code_ = StatusCode::kDeadlineExceeded;
+  writer_->FinishWithError({grpc::StatusCode::DEADLINE_EXCEEDED, "the call's deadline passed before it was answered"},
+                           AsTag());
+}
+
+void GrpcCall::OnModelDone() {
+  model_is_late_ = false;
+  RecycleWhenDone();
+}
+
+void GrpcCall::RecycleWhenDone() {
+  if (state_ != State::kSent || !over_ || model_is_late_) return;
+  calls_.ended_[static_cast<size_t>(cancelled_ ? StatusCode::kCancelled : code_)].fetch_add(1,
+                                                                                            std::memory_order_relaxed);
+  calls_.in_flight_.fetch_sub(1, std::memory_order_acq_rel);
+  calls_.free_[static_cast<size_t>(method_)].push_back(this);
+  calls_.lane_.Leave();
+}
+
+void GrpcCall::StartInfer() {
   const Clock& clock = Clock::System();
   model::CallContext& context = steps_.context;
   context.Clear();
@@ -114,18 +186,36 @@ void GrpcCall::HandleInfer() {
     context.deadline = std::min(context.deadline, DeadlineAfter(context.received, calls_.request_timeout_));
   }
   ReadMetadata();
+  const TimePoint deadline = context.deadline;
+  const bool on_lane = in_.Length() <= kOffloadedBytes;
+  if (on_lane) {
+    Infer(on_lane);
+  } else if (!calls_.executor_.TrySubmit([this] { Infer(/*on_lane=*/false); })) {
+    Refuse(ResourceExhausted("too many large requests are waiting to be read"));
+  }
+  if (answered_.load(std::memory_order_acquire)) return;
+  // Once it is on another thread, the context is that one's.
+  calls_.WatchDeadline(*this, on_lane ? context.deadline : deadline, use_);
+}
+
+void GrpcCall::Infer(bool on_lane) {
+  model::CallContext& context = steps_.context;
+  const TimePoint deadline = context.deadline;
+  TimePoint start = Clock::System().Now();
   size_t request_bytes = in_.Length();
   Status decoded = DecodeInferRequest(in_, steps_.request, &contents_);
   in_.Clear();
-  context.step_ended = clock.Now();
+  context.step_ended = Clock::System().Now();
   // Whose request it is can only be said after decoding. A malformed one counts for the model it names, if it got so
   // far.
   Status entered = steps_.Enter(serving::Protocol::kGrpc, steps_.request.model_name, "", request_bytes);
   if (!entered.ok()) {
     steps_.request.Clear();
-    return Reply(decoded.ok() ? entered : decoded);
+    return Refuse(decoded.ok() ? entered : decoded);
   }
-  steps_.Observe(serving::Phase::kPreprocess, context.step_ended - context.received);
+  // The model may allow less time.
+  if (!on_lane && context.deadline < deadline) calls_.ComeBack({this, use_, context.deadline});
+  steps_.Observe(serving::Phase::kPreprocess, context.step_ended - start);
   if (!decoded.ok()) return Finish(std::move(decoded));
   if (Status good = steps_.CheckModel(); !good.ok()) return Finish(std::move(good));
   steps_.Predict(*this);
@@ -135,8 +225,8 @@ void GrpcCall::ReadMetadata() {
   request_id_.clear();
   traceparent_.clear();
   for (const auto& [key, value] : context_->client_metadata()) {
-    if (View(key) == "x-request-id") request_id_.assign(View(value));
-    if (View(key) == "traceparent") traceparent_.assign(View(value));
+    if (View(key) == "x-request-id") request_id_.assign(http::UsableRequestId(View(value)));
+    if (View(key) == "traceparent" && http::IsTraceparent(View(value))) traceparent_.assign(View(value));
   }
   if (!request_id_.empty()) context_->AddInitialMetadata("x-request-id", request_id_);
   if (!traceparent_.empty()) context_->AddInitialMetadata("traceparent", traceparent_);
@@ -145,6 +235,12 @@ void GrpcCall::ReadMetadata() {
 }
 
 void GrpcCall::Finish(Status status) {
+  const bool in_time = MayAnswer();
+  if (!in_time) {
+    status = DeadlineExceeded("the client has its answer already");
+  } else if (steps_.context.cancelled.load(std::memory_order_acquire)) {
+    status = Cancelled("the client does not wait any more");
+  }
   size_t response_bytes = 0;
   if (status.ok()) {
     out_ = EncodeInferResponse(steps_.response, contents_);
@@ -152,12 +248,18 @@ void GrpcCall::Finish(Status status) {
     steps_.Observe(serving::Phase::kPostprocess, Clock::System().Now() - steps_.context.step_ended);
   }
   steps_.Leave(status.code(), response_bytes);
+  if (!in_time) return calls_.ComeBack({this, use_});
+  Reply(status);
+}
+
+void GrpcCall::Refuse(const Status& status) {
+  if (!MayAnswer()) return calls_.ComeBack({this, use_});
   Reply(status);
 }
 
 void GrpcCall::Reply(const Status& status) {
   // The tag may come back on the lane's thread before this returns: nothing of this object is touched afterwards.
-  state_ = State::kFinishing;
+  code_ = status.code();
   if (status.ok()) {
     writer_->Finish(out_, grpc::Status::OK, AsTag());
   } else {
@@ -184,7 +286,7 @@ void GrpcCall::Serialize(const ResponseMessage& message) {
 
 Status GrpcCall::FindModel(const std::string& name, const std::string& version,
                            std::shared_ptr<serving::ServedModel>* model) {
-  TRIUNE_ASSIGN_OR_RETURN(*model, calls_.catalog_.Get().Find(name, ""));
+  TRIUNE_ASSIGN_OR_RETURN(*model, catalog_.Get().Find(name, ""));
   return (*model)->CheckVersion(version);
 }
 

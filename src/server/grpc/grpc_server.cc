@@ -12,10 +12,14 @@
 #include "server/grpc/grpc_call.h"
 #include "server/grpc/health_service.h"
 #include "server/grpc/lane.h"
+#include "server/grpc/library_log.h"
 #include "server/grpc/reflection_service.h"
 
 namespace triune::server::grpc_api {
 namespace {
+
+/// More would be no faster; a client opens another connection.
+constexpr int kStreamsPerConnection = 1024;
 
 std::string Endpoint(const std::string& address, int port) {
   bool is_v6 = address.find(':') != std::string::npos;
@@ -26,16 +30,16 @@ std::string Endpoint(const std::string& address, int port) {
 
 class GrpcServer::Impl {
  public:
-  Impl(Options options, const serving::ModelRepository& repository, std::function<bool()> accepting)
-      : options_(std::move(options)), repository_(repository), accepting_(std::move(accepting)) {}
+  Impl(Options options, const serving::ModelRepository& repository, Executor& executor, std::function<bool()> accepting)
+      : options_(std::move(options)), repository_(repository), executor_(executor), accepting_(std::move(accepting)) {}
 
   Status Start() {
     // Debian builds Abseil with its search for deadlocks on, which gRPC would pay for at every lock.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+    TakeOverLibraryLogs();
     grpc::ServerBuilder builder;
     builder.AddListeningPort(Endpoint(options_.address, options_.port), grpc::InsecureServerCredentials(), &port_);
-    builder.SetMaxReceiveMessageSize(static_cast<int>(std::min<size_t>(options_.message_bytes, INT32_MAX)));
-    builder.SetMaxSendMessageSize(-1);
+    SetLimits(builder);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     // Statistics per call that nobody reads here; /metrics has ours.
     builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
@@ -65,6 +69,19 @@ class GrpcServer::Impl {
     return sum;
   }
 
+  void Collect(std::vector<telemetry::Family>& families) const {
+    telemetry::Family calls{
+        "triune_grpc_calls_total", "Calls of the inference service by status.", telemetry::MetricType::kCounter, {}};
+    for (int code = 0; code < kStatusCodeCount; ++code) {
+      uint64_t count = 0;
+      for (const auto& worker : workers_) count += worker->inference.ended(static_cast<StatusCode>(code));
+      if (count == 0) continue;
+      std::string name(StatusCodeName(static_cast<StatusCode>(code)));
+      calls.samples.push_back({.labels = {{"code", std::move(name)}}, .value = static_cast<double>(count)});
+    }
+    families.push_back(std::move(calls));
+  }
+
   void Stop(Duration timeout) {
     if (server_ == nullptr || stopped_.exchange(true)) return;
     // Streams would stay open for ever: they are told and ended before the server waits for its calls.
@@ -81,12 +98,30 @@ class GrpcServer::Impl {
   int port() const { return port_; }
 
  private:
+  void SetLimits(grpc::ServerBuilder& builder) const {
+    auto to_int = [](size_t value) { return static_cast<int>(std::min<size_t>(value, INT32_MAX)); };
+    auto to_ms = [&](Duration time) {
+      return to_int(static_cast<size_t>(std::chrono::ceil<std::chrono::milliseconds>(time).count()));
+    };
+    builder.SetMaxReceiveMessageSize(to_int(options_.message_bytes));
+    builder.SetMaxSendMessageSize(-1);
+    builder.SetResourceQuota(grpc::ResourceQuota("triune").Resize(options_.buffered_bytes));
+    builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, to_int(options_.metadata_bytes));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, to_ms(options_.idle_timeout));
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, to_ms(options_.read_timeout));
+    // A client that vanished in the middle of a call is found out by a ping.
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, to_ms(options_.read_timeout));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, to_ms(options_.read_timeout));
+  }
+
   /// A thread with its queue and the calls on it.
   struct Worker {
     Worker(Impl& server, grpc::ServerCompletionQueue& queue)
-        : lane(queue, [this] { Update(); }),
-          inference(lane, server.service_, server.repository_, server.accepting_, server.options_.version,
-                    server.options_.request_timeout),
+        : lane(
+              queue, [this] { Update(); }, [this](TimePoint now) { return inference.AnswerLate(now); }),
+          inference(lane, server.service_, server.repository_, server.executor_, server.accepting_,
+                    server.options_.version, server.options_.request_timeout),
           health(lane, server.health_),
           reflection_v1(lane, server.reflection_v1_),
           reflection_v1alpha(lane, server.reflection_v1alpha_) {}
@@ -99,6 +134,7 @@ class GrpcServer::Impl {
       thread = std::jthread([this] { lane.Run(); });
     }
     void Update() {
+      inference.Update();
       health.Update();
       reflection_v1.Update();
       reflection_v1alpha.Update();
@@ -114,6 +150,7 @@ class GrpcServer::Impl {
 
   const Options options_;
   const serving::ModelRepository& repository_;
+  Executor& executor_;
   const std::function<bool()> accepting_;
   Service service_;
   HealthService health_;
@@ -128,12 +165,14 @@ class GrpcServer::Impl {
   std::atomic<bool> stopped_{false};
 };
 
-GrpcServer::GrpcServer(Options options, const serving::ModelRepository& repository, std::function<bool()> accepting)
-    : impl_(std::make_unique<Impl>(std::move(options), repository, std::move(accepting))) {}
+GrpcServer::GrpcServer(Options options, const serving::ModelRepository& repository, Executor& executor,
+                       std::function<bool()> accepting)
+    : impl_(std::make_unique<Impl>(std::move(options), repository, executor, std::move(accepting))) {}
 GrpcServer::~GrpcServer() { impl_->Stop(Duration(0)); }
 Status GrpcServer::Start() { return impl_->Start(); }
 int GrpcServer::port() const { return impl_->port(); }
 void GrpcServer::SetServing(bool serving) { impl_->SetServing(serving); }
+void GrpcServer::Collect(std::vector<telemetry::Family>& families) const { impl_->Collect(families); }
 size_t GrpcServer::InFlight() const { return impl_->InFlight(); }
 void GrpcServer::Stop(Duration timeout) { impl_->Stop(timeout); }
 

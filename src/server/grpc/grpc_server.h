@@ -6,8 +6,10 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/status.h"
 #include "serving/model_repository.h"
+#include "telemetry/metrics.h"
 
 namespace triune::server::grpc_api {
 
@@ -18,11 +20,17 @@ class GrpcServer {
     std::string address = "0.0.0.0";
     int port = 8081;  ///< 0: a free one.
     int threads = 1;
-    size_t message_bytes = 256U << 20U;  ///< The largest request.
-    Duration request_timeout{0};         ///< 0: none but the client's.
-    std::string version;                 ///< Of the server, for its metadata.
+    size_t message_bytes = 256U << 20U;                 ///< The largest request.
+    size_t metadata_bytes = 64U << 10U;                 ///< The largest headers.
+    size_t buffered_bytes = size_t{4} << 30U;           ///< Of all messages being read.
+    Duration read_timeout = std::chrono::seconds(60);   ///< For a connection to begin, and to answer a ping.
+    Duration idle_timeout = std::chrono::seconds(180);  ///< A connection without calls.
+    Duration request_timeout{0};                        ///< 0: none but the client's.
+    std::string version;                                ///< Of the server, for its metadata.
   };
-  GrpcServer(Options options, const serving::ModelRepository& repository, std::function<bool()> accepting);
+  /// `executor`: where large messages are decoded.
+  GrpcServer(Options options, const serving::ModelRepository& repository, Executor& executor,
+             std::function<bool()> accepting);
   ~GrpcServer();
 
   Status Start();
@@ -30,6 +38,7 @@ class GrpcServer {
 
   /// What the health service answers.
   void SetServing(bool serving);
+  void Collect(std::vector<telemetry::Family>& families) const;
   /// Calls being handled.
   size_t InFlight() const;
   /// Refuses new calls, waits `timeout` for those in flight, cuts their clients off, and returns when the last

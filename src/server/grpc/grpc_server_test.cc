@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -102,6 +103,124 @@ TEST(GrpcServerTest, AnswersWithTheModelsOutputs) {
   }
 }
 
+TEST(GrpcServerTest, AnswersLargeMessages) {
+  RunningServer server;
+  server.AddModel("echo");
+  inference::ModelInferRequest request = Row("echo");
+  constexpr int64_t kRows = 100'000;  // 1.6 MB: decoded on another thread
+  request.mutable_inputs(0)->set_shape(0, kRows);
+  *request.mutable_raw_input_contents(0) = std::string(kRows * 4 * sizeof(float), '\x3f');
+  for (int i = 0; i < 5; ++i) {
+    ClientContext context;
+    inference::ModelInferResponse response;
+    grpc::Status status = Inference(server)->ModelInfer(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.raw_output_contents(0), request.raw_input_contents(0));
+  }
+}
+
+/// A server with the model "slow", which answers when it is told to.
+class SlowModel {
+ public:
+  explicit SlowModel(Duration request_timeout = Duration(0)) { server.AddModel("slow", request_timeout); }
+  ~SlowModel() { Release(); }
+
+  std::future<grpc::Status> Call(grpc::ClientContext& context, const inference::ModelInferRequest& request) {
+    return std::async(std::launch::async, [this, &context, request] {
+      inference::ModelInferResponse response;
+      return Inference(server)->ModelInfer(&context, request, &response);
+    });
+  }
+  void WaitUntilRunning() { running_.get_future().wait(); }
+  void Release() {
+    if (!released_.exchange(true)) release_.set_value();
+  }
+  void WaitUntilIdle() {
+    while (server.server().InFlight() > 0) std::this_thread::yield();
+  }
+  int runs() const { return runs_; }
+
+ private:
+  Result<std::unique_ptr<model::Model>> Load() {
+    return std::unique_ptr<model::Model>(std::make_unique<serving::testing::FakeModel>(
+        serving::testing::OneToOne(),
+        [this](const model::InferenceRequest& request, model::InferenceResponse& response) {
+          if (++runs_ == 1) {
+            running_.set_value();
+            release_.get_future().wait();
+          }
+          return serving::testing::Echo(serving::testing::OneToOne(), request, response);
+        }));
+  }
+
+  std::atomic<int> runs_{0};
+  std::atomic<bool> released_{false};
+  std::promise<void> running_, release_;
+
+ public:
+  RunningServer server{1, [this](const model::ModelSource&) { return Load(); }};
+};
+
+TEST(GrpcServerTest, AnswersWhenTheModelsTimeIsOver) {
+  SlowModel slow(milliseconds(20));
+  for (size_t rows : {size_t{1}, size_t{100'000}}) {  // the large one is decoded on another thread
+    inference::ModelInferRequest request = Row("slow");
+    request.mutable_inputs(0)->set_shape(0, static_cast<int64_t>(rows));
+    *request.mutable_raw_input_contents(0) = std::string(rows * 4 * sizeof(float), '\x3f');
+    ClientContext context;
+    grpc::Status status = slow.Call(context, request).get();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << status.error_message();
+  }
+  EXPECT_EQ(slow.server.server().InFlight(), 2U) << "the model still has both";
+  slow.Release();
+  slow.WaitUntilIdle();
+  EXPECT_EQ(slow.runs(), 1) << "nobody waited for the other any more";
+  ClientContext context;
+  EXPECT_TRUE(slow.Call(context, Row("slow")).get().ok());
+}
+
+TEST(GrpcServerTest, ACallCancelledInTheQueueIsNotRun) {
+  SlowModel slow;
+  ClientContext first_context, second_context, live_context;
+  auto first = slow.Call(first_context, Row("slow"));
+  slow.WaitUntilRunning();
+  auto second = slow.Call(second_context, Row("slow"));
+  while (slow.server.server().InFlight() < 2) std::this_thread::yield();
+  second_context.TryCancel();
+  EXPECT_EQ(second.get().error_code(), grpc::StatusCode::CANCELLED);
+  // On the same connection, and so behind the cancellation.
+  inference::ServerLiveResponse live;
+  EXPECT_TRUE(Inference(slow.server)->ServerLive(&live_context, {}, &live).ok());
+  slow.Release();
+  EXPECT_TRUE(first.get().ok());
+  slow.WaitUntilIdle();
+  EXPECT_EQ(slow.runs(), 1);
+}
+
+TEST(GrpcServerTest, EchoesTheTraceAndTheRequestIdOnlyWhenTheyAreWellFormed) {
+  RunningServer server;
+  server.AddModel("echo");
+  auto metadata = [&](const std::string& trace, const std::string& id) {
+    ClientContext context;
+    context.AddMetadata("traceparent", trace);
+    context.AddMetadata("x-request-id", id);
+    inference::ModelInferResponse response;
+    EXPECT_TRUE(Inference(server)->ModelInfer(&context, Row("echo"), &response).ok());
+    std::map<std::string, std::string> found;
+    for (const auto& [key, value] : context.GetServerInitialMetadata()) {
+      found[std::string(key.data(), key.size())] = std::string(value.data(), value.size());
+    }
+    return found;
+  };
+  const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  auto found = metadata(trace, "one");
+  EXPECT_EQ(found["traceparent"], trace);
+  EXPECT_EQ(found["x-request-id"], "one");
+  found = metadata("garbage", std::string(5000, 'x'));
+  EXPECT_EQ(found.count("traceparent"), 0U);
+  EXPECT_EQ(found["x-request-id"].size(), 256U);
+}
+
 TEST(GrpcServerTest, SaysThatThePortIsTaken) {
   RunningServer first;
   serving::testing::FakeRuntimes runtimes;
@@ -109,7 +228,8 @@ TEST(GrpcServerTest, SaysThatThePortIsTaken) {
   GrpcServer::Options options;
   options.address = "127.0.0.1";
   options.port = first.server().port();
-  GrpcServer second(options, repository, [] { return true; });
+  ThreadPoolExecutor executor(1, 1);
+  GrpcServer second(options, repository, executor, [] { return true; });
   Status started = second.Start();
   EXPECT_EQ(started.code(), StatusCode::kUnavailable);
   EXPECT_NE(std::string(started.message()).find(std::to_string(first.server().port())), std::string::npos);

@@ -4,14 +4,13 @@
 #include <variant>
 #include <vector>
 
+#include "base/text_buffer.h"
 #include "server/grpc/infer_codec.h"
-#include "server/http/text_buffer.h"
 
 namespace triune::server::grpc_api {
 namespace {
 
 using google::protobuf::io::CodedOutputStream;
-using http::TextBuffer;
 
 /// Tensors from this size on are sent from where they lie, not copied into the message.
 constexpr size_t kSharedBytes = 8192;

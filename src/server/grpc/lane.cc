@@ -4,10 +4,38 @@
 
 namespace triune::server::grpc_api {
 
+namespace {
+
+/// Both clocks are the system's monotonic one.
+gpr_timespec ToGrpc(TimePoint when) {
+  gpr_timespec time = gpr_time_from_nanos(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count(), GPR_TIMESPAN);
+  time.clock_type = GPR_CLOCK_MONOTONIC;
+  return time;
+}
+
+}  // namespace
+
 void Lane::Run() {
   void* tag;
   bool ok;
-  while (queue_.Next(&tag, &ok)) Tag::FromQueue(tag).Proceed(ok);
+  while (NextTag(&tag, &ok)) {
+    if (tag != nullptr) Tag::FromQueue(tag).Proceed(ok);
+  }
+}
+
+bool Lane::NextTag(void** tag, bool* ok) {
+  // Without anything to wait for, no clock is read.
+  if (wake_at_ == kNever) return queue_.Next(tag, ok);
+  auto next = queue_.AsyncNext(tag, ok, ToGrpc(wake_at_));
+  if (next != grpc::CompletionQueue::TIMEOUT) {
+    TimePoint now = Clock::System().Now();
+    if (now >= wake_at_) wake_at_ = due_(now);
+    return next == grpc::CompletionQueue::GOT_EVENT;
+  }
+  *tag = nullptr;
+  wake_at_ = due_(Clock::System().Now());
+  return true;
 }
 
 void Lane::Wake() {

@@ -4,11 +4,13 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <functional>
 #include <mutex>
 
+#include "base/clock.h"
 #include "server/grpc/tag.h"
 
 namespace triune::server::grpc_api {
@@ -17,9 +19,10 @@ namespace triune::server::grpc_api {
 /// that the queue is shut down only when no operation can be begun on it any more, which gRPC would answer by aborting.
 class Lane {
  public:
-  /// `woken` is run on the lane's thread after Wake or Stop, once for several of them that come close together.
-  Lane(grpc::ServerCompletionQueue& queue, std::function<void()> woken)
-      : queue_(queue), woken_(std::move(woken)), wake_(*this) {}
+  /// `woken` is run on the lane's thread after Wake or Stop, once for several of them that come close together; `due`
+  /// when the time of WakeAt has come, returning the next one.
+  Lane(grpc::ServerCompletionQueue& queue, std::function<void()> woken, std::function<TimePoint(TimePoint now)> due)
+      : queue_(queue), woken_(std::move(woken)), due_(std::move(due)), wake_(*this) {}
 
   /// The lane's thread: until the queue is shut down and drained.
   void Run();
@@ -30,6 +33,8 @@ class Lane {
   void Leave() {
     if (--open_ == 0) Drained();
   }
+  /// Runs `due` then, or when an earlier call of this asked for it.
+  void WakeAt(TimePoint when) { wake_at_ = std::min(wake_at_, when); }
   /// Streams are to end, and new ones are not to begin.
   bool stopping() const { return stopping_; }
 
@@ -54,14 +59,17 @@ class Lane {
 
   /// Under mutex_.
   void SetAlarm();
+  bool NextTag(void** tag, bool* ok);
   void Woken();
   void Drained();
 
   grpc::ServerCompletionQueue& queue_;
   const std::function<void()> woken_;
+  const std::function<TimePoint(TimePoint now)> due_;
   // Of the lane's thread.
   size_t open_ = 1;  // one for the lane itself, until it is stopped
   bool stopping_ = false;
+  TimePoint wake_at_ = kNever;
 
   std::mutex mutex_;
   bool alarm_set_ = false;

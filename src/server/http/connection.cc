@@ -9,8 +9,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "server/http/http_status.h"
 #include "server/http/worker.h"
-#include "server/http_status.h"
 
 namespace triune::server::http {
 namespace {
@@ -155,6 +155,7 @@ bool Connection::ReadHead(std::string_view input, size_t* used) {
     exchange_ = worker_.TakeExchange();
     exchange_->connection_ = this;
     exchange_->parser_.Reset({.header_bytes = limits.header_bytes, .body_bytes = limits.body_bytes});
+    worker_.CountReceiving(*exchange_);
     deadline_ = DeadlineAfter(worker_.now(), limits.read_timeout);
   }
   Request& request = exchange_->request;
@@ -347,6 +348,7 @@ void Connection::StartWriting() {
   Response& response = exchange.response;
   close_after_ = close_after_ || !exchange.keep_alive_ || response.close ||
                  worker_.shared().draining.load(std::memory_order_relaxed);
+  worker_.CountResponse(response.status);
   TextBuffer& head = exchange.head_out_;
   WriteHead(exchange, head);
   out_.clear();

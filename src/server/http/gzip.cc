@@ -18,11 +18,14 @@ uInt Step(size_t bytes) { return static_cast<uInt>(std::min<size_t>(bytes, 1U <<
 
 }  // namespace
 
-Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
+Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit, const std::function<bool(size_t)>& reserve) {
   z_stream stream{};
   if (inflateInit2(&stream, kGzipOrZlib) != Z_OK) return Internal("zlib could not be started");
   std::unique_ptr<z_stream, int (*)(z_streamp)> end(&stream, inflateEnd);
-  Buffer out = Buffer::Allocate(std::min(std::max<size_t>(packed.size() * 4, 4096), limit));
+  auto no_memory = [] { return ResourceExhausted("the server holds too many bytes of request bodies"); };
+  size_t first = std::min(std::max<size_t>(packed.size() * 4, 4096), limit);
+  if (!reserve(first)) return no_memory();
+  Buffer out = Buffer::Allocate(first);
   size_t written = 0;
   auto* input = reinterpret_cast<Bytef*>(const_cast<std::byte*>(packed.data()));
   size_t left = packed.size();
@@ -31,7 +34,9 @@ Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
     if (written == out.size()) {
       if (out.size() >= limit)
         return Status(StatusCode::kOutOfRange, StrCat("the unpacked body is larger than ", limit, " bytes"));
-      Buffer bigger = Buffer::Allocate(std::min(out.size() * 2, limit));
+      size_t size = std::min(out.size() * 2, limit);
+      if (!reserve(size - out.size())) return no_memory();
+      Buffer bigger = Buffer::Allocate(size);
       std::memcpy(bigger.mutable_data(), out.data(), written);
       out = std::move(bigger);
     }
@@ -55,11 +60,6 @@ Result<Buffer> Gunzip(std::span<const std::byte> packed, size_t limit) {
     if (result == Z_STREAM_END && left > 0) {
       if (left < 2 || input[0] != 0x1f || input[1] != 0x8b)
         return InvalidArgument("something follows the compressed body");
-      if (inflateReset(&stream) != Z_OK) return Internal("zlib could not be started again");
-      result = Z_OK;
-    }
-    // Several gzip members may follow one another (RFC 1952 section 2.2); anything else after the end is damage.
-    if (result == Z_STREAM_END && left > 0) {
       if (inflateReset(&stream) != Z_OK) return Internal("zlib could not be started again");
       result = Z_OK;
     }

@@ -9,6 +9,10 @@
 namespace triune::server::http {
 namespace {
 
+Result<Buffer> Unpack(std::span<const std::byte> packed, size_t limit) {
+  return Gunzip(packed, limit, [](size_t) { return true; });
+}
+
 constexpr size_t kNoLimit = 1U << 30U;
 
 std::span<const std::byte> BytesOf(std::string_view text) {
@@ -33,7 +37,7 @@ std::string Noise(size_t size) {
 
 TEST(GzipTest, UnpacksWhatItPacked) {
   for (const std::string& text : {std::string(), std::string("hello"), std::string(1'000'000, 'a'), Noise(300'000)}) {
-    auto back = Gunzip(BytesOf(Gzip(text)), kNoLimit);
+    auto back = Unpack(BytesOf(Gzip(text)), kNoLimit);
     ASSERT_TRUE(back.ok()) << back.status().ToString();
     EXPECT_EQ(TextOf(*back), text);
   }
@@ -48,7 +52,7 @@ TEST(GzipTest, PacksTheTailToo) {
   response.tail.push_back(Buffer::CopyOf({}));
   GzipBody(response, 6);
   EXPECT_TRUE(response.tail.empty());
-  auto back = Gunzip(BytesOf(response.body.view()), kNoLimit);
+  auto back = Unpack(BytesOf(response.body.view()), kNoLimit);
   ASSERT_TRUE(back.ok()) << back.status().ToString();
   EXPECT_EQ(TextOf(*back), "head," + Noise(100'000) + ",end");
 }
@@ -60,13 +64,13 @@ TEST(GzipTest, UnpacksZlibData) {
   ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()),
                      text.size()),
             Z_OK);
-  auto back = Gunzip(BytesOf(std::string_view(packed).substr(0, size)), kNoLimit);
+  auto back = Unpack(BytesOf(std::string_view(packed).substr(0, size)), kNoLimit);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(TextOf(*back), text);
 }
 
 TEST(GzipTest, UnpacksSeveralMembers) {
-  auto back = Gunzip(BytesOf(Gzip("one,") + Gzip("") + Gzip("two")), kNoLimit);
+  auto back = Unpack(BytesOf(Gzip("one,") + Gzip("") + Gzip("two")), kNoLimit);
   ASSERT_TRUE(back.ok()) << back.status().ToString();
   EXPECT_EQ(TextOf(*back), "one,two");
 }
@@ -74,19 +78,19 @@ TEST(GzipTest, UnpacksSeveralMembers) {
 TEST(GzipTest, RefusesMoreThanTheLimit) {
   std::string bomb = Gzip(std::string(100'000'000, '\0'));
   EXPECT_LT(bomb.size(), 1'000'000U);
-  EXPECT_EQ(Gunzip(BytesOf(bomb), 1'000'000).status().code(), StatusCode::kOutOfRange);
+  EXPECT_EQ(Unpack(BytesOf(bomb), 1'000'000).status().code(), StatusCode::kOutOfRange);
   for (const std::string& text : {std::string(5000, 'x'), Noise(5000), std::string(100, 'y')}) {
     std::string packed = Gzip(text);
-    EXPECT_TRUE(Gunzip(BytesOf(packed), text.size()).ok());
-    EXPECT_EQ(Gunzip(BytesOf(packed), text.size() - 1).status().code(), StatusCode::kOutOfRange);
-    EXPECT_EQ(Gunzip(BytesOf(packed), 1).status().code(), StatusCode::kOutOfRange);
+    EXPECT_TRUE(Unpack(BytesOf(packed), text.size()).ok());
+    EXPECT_EQ(Unpack(BytesOf(packed), text.size() - 1).status().code(), StatusCode::kOutOfRange);
+    EXPECT_EQ(Unpack(BytesOf(packed), 1).status().code(), StatusCode::kOutOfRange);
   }
 }
 
 TEST(GzipTest, RefusesEveryCut) {
   std::string packed = Gzip("some text that is long enough to be packed, packed, packed");
   for (size_t cut = 0; cut < packed.size(); ++cut) {
-    EXPECT_EQ(Gunzip(BytesOf(std::string_view(packed).substr(0, cut)), kNoLimit).status().code(),
+    EXPECT_EQ(Unpack(BytesOf(std::string_view(packed).substr(0, cut)), kNoLimit).status().code(),
               StatusCode::kInvalidArgument)
         << cut;
   }
@@ -94,11 +98,23 @@ TEST(GzipTest, RefusesEveryCut) {
 
 TEST(GzipTest, RefusesDamage) {
   std::string packed = Gzip(Noise(1000));
-  EXPECT_FALSE(Gunzip(BytesOf("this is not packed"), kNoLimit).ok());
-  EXPECT_FALSE(Gunzip(BytesOf(packed + "garbage"), kNoLimit).ok());
+  EXPECT_FALSE(Unpack(BytesOf("this is not packed"), kNoLimit).ok());
+  EXPECT_FALSE(Unpack(BytesOf(packed + "garbage"), kNoLimit).ok());
   std::string damaged = packed;
   damaged[500] ^= 1;  // the checksum tells
-  EXPECT_EQ(Gunzip(BytesOf(damaged), kNoLimit).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(Unpack(BytesOf(damaged), kNoLimit).status().code(), StatusCode::kInvalidArgument);
+}
+
+TEST(GzipTest, TakesNoMemoryThatItIsNotGiven) {
+  const std::string packed = Gzip(std::string(1'000'000, 'x'));
+  size_t reserved = 0;
+  auto up_to = [&](size_t most) {
+    reserved = 0;
+    return [&reserved, most](size_t bytes) { return (reserved += bytes) <= most; };
+  };
+  EXPECT_EQ(Gunzip(BytesOf(packed), kNoLimit, up_to(500'000)).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Gunzip(BytesOf(packed), kNoLimit, up_to(4'000'000)).ok());
+  EXPECT_GE(reserved, 1'000'000U);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "server/http/http_server.h"
 
+#include <string>
+
 #include "server/http/worker.h"
 
 namespace triune::server::http {
@@ -39,6 +41,12 @@ size_t HttpServer::InFlight() const {
   return sum;
 }
 
+size_t HttpServer::Receiving() const {
+  size_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->receiving();
+  return sum;
+}
+
 void HttpServer::Stop() {
   for (auto& worker : workers_) worker->Stop();
   threads_.clear();  // joins
@@ -52,6 +60,14 @@ void HttpServer::Collect(std::vector<telemetry::Family>& families) const {
   };
   add("triune_http_connections", "Open HTTP connections.", MetricType::kGauge,
       static_cast<double>(shared_->connections.load(std::memory_order_relaxed)));
+  telemetry::Family responses{"triune_http_responses_total", "HTTP responses by status.", MetricType::kCounter, {}};
+  for (int status = 100; status < 600; ++status) {
+    uint64_t count = 0;
+    for (const auto& worker : workers_) count += worker->responses(status);
+    if (count == 0) continue;
+    responses.samples.push_back({.labels = {{"code", std::to_string(status)}}, .value = static_cast<double>(count)});
+  }
+  families.push_back(std::move(responses));
   add("triune_http_connections_accepted_total", "HTTP connections accepted.", MetricType::kCounter,
       static_cast<double>(shared_->accepted.Value()));
   add("triune_http_connections_rejected_total", "HTTP connections turned away for --max-connections.",

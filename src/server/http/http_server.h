@@ -39,6 +39,8 @@ class HttpServer {
   void StopListening();
   /// Requests being handled or written.
   size_t InFlight() const;
+  /// Requests being read.
+  size_t Receiving() const;
   /// Closes everything and joins the threads. Every exchange must have been replied to.
   void Stop();
 

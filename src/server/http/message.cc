@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "server/http_status.h"
-#include "server/json_text.h"
+#include "base/json_text.h"
+#include "server/http/http_status.h"
 
 namespace triune::server::http {
 

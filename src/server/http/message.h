@@ -9,8 +9,8 @@
 
 #include "base/reusable_vector.h"
 #include "base/status.h"
+#include "base/text_buffer.h"
 #include "data/buffer.h"
-#include "server/http/text_buffer.h"
 
 namespace triune::server::http {
 

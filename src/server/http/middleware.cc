@@ -7,6 +7,8 @@ namespace {
 
 /// Reading as much text takes a millisecond or two.
 constexpr size_t kOffloadedBytes = 256U << 10U;
+/// Compressing as much takes a millisecond.
+constexpr size_t kOffloadedResponseBytes = 32U << 10U;
 
 bool IsIdentity(std::string_view encoding) { return encoding.empty() || EqualsIgnoreCase(encoding, "identity"); }
 
@@ -40,10 +42,11 @@ void Pipeline::HandleBody(Exchange& exchange) {
       exchange.response.SetError(415, "Content-Encoding is not supported: want gzip, deflate or identity");
       return exchange.Reply();
     }
-    auto plain = Gunzip(request.body, body_limit_);
+    auto plain = Gunzip(request.body, body_limit_, [&](size_t bytes) { return exchange.ReserveBuffered(bytes); });
     if (!plain.ok()) {
-      bool too_large = plain.status().code() == StatusCode::kOutOfRange;
-      exchange.response.SetError(too_large ? 413 : 400, plain.status().message());
+      StatusCode code = plain.status().code();
+      int status = code == StatusCode::kOutOfRange ? 413 : code == StatusCode::kResourceExhausted ? 503 : 400;
+      exchange.response.SetError(status, plain.status().message());
       return exchange.Reply();
     }
     request.body_buffer = *std::move(plain);
@@ -52,7 +55,22 @@ void Pipeline::HandleBody(Exchange& exchange) {
   handler_.Handle(exchange);
 }
 
-void Pipeline::BeforeReply(Exchange& exchange) {
+bool Pipeline::BeforeReply(Exchange& exchange) {
+  bool takes_long = exchange.accepts_gzip && exchange.response.BodySize() > kOffloadedResponseBytes;
+  if (takes_long && exchange.OnLoopThread()) {
+    if (executor_.TrySubmit([this, &exchange] {
+          CompleteResponse(exchange);
+          exchange.Send();
+        })) {
+      return false;
+    }
+    exchange.accepts_gzip = false;  // better large than late, for this one and all others
+  }
+  CompleteResponse(exchange);
+  return true;
+}
+
+void Pipeline::CompleteResponse(Exchange& exchange) {
   for (auto middleware = middlewares_.rbegin(); middleware != middlewares_.rend(); ++middleware) {
     (*middleware)->OnResponse(exchange);
   }

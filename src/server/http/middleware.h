@@ -20,7 +20,7 @@ class Middleware {
 };
 
 /// Runs the middlewares around a handler. Requests whose body would keep the loop's thread busy (large, or compressed)
-/// are handled on `executor` instead.
+/// are handled on `executor` instead, and large responses compressed there.
 class Pipeline final : public Handler {
  public:
   Pipeline(std::vector<std::unique_ptr<Middleware>> middlewares, Handler& handler, Executor& executor,
@@ -29,10 +29,11 @@ class Pipeline final : public Handler {
 
   std::unique_ptr<ExchangeState> MakeState(Exchange& exchange) override { return handler_.MakeState(exchange); }
   void Handle(Exchange& exchange) override;
-  void BeforeReply(Exchange& exchange) override;
+  bool BeforeReply(Exchange& exchange) override;
 
  private:
   void HandleBody(Exchange& exchange);
+  void CompleteResponse(Exchange& exchange);
 
   std::vector<std::unique_ptr<Middleware>> middlewares_;
   Handler& handler_;

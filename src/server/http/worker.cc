@@ -25,6 +25,10 @@ constexpr int kAcceptsPerRound = 64;
 constexpr int kBacklog = 4096;
 /// Of the exchanges that are not in use, so many keep the memory that they grew; a burst of requests leaves no more.
 constexpr size_t kKeptExchanges = 256;
+/// And of these, the last few used may keep more, for clients that send and get large bodies one after another.
+constexpr size_t kRichExchanges = 8;
+constexpr size_t kMostKeptBytes = 64U << 10U;
+constexpr size_t kMostKeptBytesOfRich = 4U << 20U;
 constexpr std::string_view kFull =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 71\r\nRetry-After: 1\r\n"
     "Connection: close\r\n\r\n{\"error\":\"too many connections: the limit is set by --max-connections\"}";
@@ -159,7 +163,7 @@ void Worker::CloseIdle() {
 }
 
 TimePoint Worker::AfterRound(TimePoint now) {
-  AnswerDeadlines(now);
+  deadlines_.RunDue(now, [](Exchange& exchange) { exchange.connection_->OnDeadline(exchange); });
   if (now >= next_sweep_) {
     next_sweep_ = now + kSweepEvery;
     for (size_t i = connections_.size(); i-- > 0;) {
@@ -178,26 +182,10 @@ TimePoint Worker::AfterRound(TimePoint now) {
   pumping_now_.clear();
   closed_.clear();
   if (!pump_later_.empty()) return now;
-  TimePoint next = connections_.empty() ? accept_again_ : next_sweep_;
-  if (!deadlines_.empty()) next = std::min(next, deadlines_.front().when);
-  return next;
+  return std::min(deadlines_.next(), connections_.empty() ? accept_again_ : next_sweep_);
 }
 
-void Worker::WatchDeadline(Exchange& exchange) {
-  deadlines_.push_back({exchange.deadline, &exchange, exchange.generation_});
-  std::push_heap(deadlines_.begin(), deadlines_.end());
-}
-
-void Worker::AnswerDeadlines(TimePoint now) {
-  while (!deadlines_.empty() && deadlines_.front().when <= now) {
-    std::pop_heap(deadlines_.begin(), deadlines_.end());
-    Deadline due = deadlines_.back();
-    deadlines_.pop_back();
-    if (due.exchange->generation_ == due.generation && due.exchange->waiting_ && due.exchange->connection_ != nullptr) {
-      due.exchange->connection_->OnDeadline(*due.exchange);
-    }
-  }
-}
+void Worker::WatchDeadline(Exchange& exchange) { deadlines_.Add(exchange.deadline, exchange, exchange.generation_); }
 
 Exchange* Worker::TakeExchange() {
   if (free_exchanges_.empty()) {
@@ -218,10 +206,27 @@ void Worker::PumpLater(Connection& connection) {
   pump_later_.push_back(&connection);
 }
 
+void Worker::CountReceiving(Exchange& exchange) {
+  exchange.receiving_ = true;
+  receiving_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void Worker::CountResponse(int status) {
+  auto& count = responses_[static_cast<size_t>(std::clamp(status, 0, 599))];
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 void Worker::CountIn(Exchange& exchange) {
   if (exchange.counted_) return;
   exchange.counted_ = true;
   in_flight_.fetch_add(1, std::memory_order_acq_rel);
+  StopReceiving(exchange);
+}
+
+void Worker::StopReceiving(Exchange& exchange) {
+  if (!exchange.receiving_) return;
+  exchange.receiving_ = false;
+  receiving_.fetch_sub(1, std::memory_order_acq_rel);
 }
 
 void Worker::GiveBack(Exchange& exchange) {
@@ -230,7 +235,9 @@ void Worker::GiveBack(Exchange& exchange) {
     exchange.counted_ = false;
     in_flight_.fetch_sub(1, std::memory_order_acq_rel);
   }
-  if (free_exchanges_.size() >= kKeptExchanges) exchange.ReleaseMemory();
+  StopReceiving(exchange);
+  size_t free = free_exchanges_.size();
+  exchange.ReleaseMemory(free < kRichExchanges ? kMostKeptBytesOfRich : free < kKeptExchanges ? kMostKeptBytes : 0);
   free_exchanges_.push_back(&exchange);
 }
 

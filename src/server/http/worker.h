@@ -1,12 +1,14 @@
 // One loop thread of the HTTP server with its listening socket, connections and pools.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/deadline_heap.h"
 #include "data/buffer.h"
 #include "server/http/connection.h"
 #include "server/http/event_loop.h"
@@ -29,7 +31,7 @@ struct Shared {
   telemetry::Counter timed_out;  ///< Connections closed for idling, or for not taking their response.
 };
 
-/// All methods but Stop, BeginDrain and in_flight belong to the thread that runs it.
+/// All methods but Stop, StopListening, BeginDrain and in_flight belong to the thread that runs it.
 class Worker final : public EventLoop::Handler {
  public:
   /// `busy_poll`: the window of BusyPoll.
@@ -52,13 +54,22 @@ class Worker final : public EventLoop::Handler {
   TimePoint now() const { return loop_.now(); }
   /// Requests that are being handled or written.
   size_t in_flight() const { return in_flight_.load(std::memory_order_acquire); }
+  /// Requests of which some bytes have come.
+  size_t receiving() const { return receiving_.load(std::memory_order_acquire); }
+  /// Responses by HTTP status. Any thread.
+  uint64_t responses(int status) const {
+    return responses_[static_cast<size_t>(status)].load(std::memory_order_relaxed);
+  }
 
   // For connections.
   Exchange* TakeExchange();
   void GiveBack(Exchange& exchange);
   void Forget(Connection& connection);
   void WatchDeadline(Exchange& exchange);
+  /// A request begins to arrive; the exchange counts as one being read until CountIn, or until it is given back.
+  void CountReceiving(Exchange& exchange);
   void CountIn(Exchange& exchange);
+  void CountResponse(int status);
   /// Pumps the connection in the next round, so that one that never stops sending does not hold up the others.
   void PumpLater(Connection& connection);
   /// The thread's read buffer: room for the largest head and more.
@@ -74,19 +85,13 @@ class Worker final : public EventLoop::Handler {
     Worker& worker;
     void (Worker::*method)();
   };
-  struct Deadline {
-    TimePoint when;
-    Exchange* exchange;
-    uint64_t generation;
-    bool operator<(const Deadline& other) const { return when > other.when; }  // the heap's top is the earliest
-  };
 
   void OnEvents(uint32_t events) override;  // of the listening socket
+  void StopReceiving(Exchange& exchange);
   void Accept();
   void CloseIdle();
   void CloseListener();
   TimePoint AfterRound(TimePoint now);
-  void AnswerDeadlines(TimePoint now);
 
   Shared& shared_;
   EventLoop loop_;
@@ -99,10 +104,12 @@ class Worker final : public EventLoop::Handler {
   std::vector<Exchange*> free_exchanges_;
   std::vector<Connection*> pump_later_;
   std::vector<Connection*> pumping_now_;
-  std::vector<Deadline> deadlines_;
+  DeadlineHeap<Exchange> deadlines_;
   TimePoint next_sweep_{};
   TimePoint accept_again_ = kNever;  ///< After running out of descriptors.
+  std::atomic<size_t> receiving_{0};
   std::atomic<size_t> in_flight_{0};
+  std::array<std::atomic<uint64_t>, 600> responses_{};  ///< Written by this thread only.
   Buffer scratch_;
   std::string date_;
   int64_t date_second_ = 0;

@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "server/json_parser.h"
 #include "server/json_tensor.h"
-#include "server/json_text.h"
 
 namespace triune::server::v1 {
 namespace {
@@ -94,7 +94,7 @@ class Decoder {
       if (auto error = field.value().get(column)) return JsonError(error);
       TRIUNE_ASSIGN_OR_RETURN(int index, model::FindInput(signature_, key));
       auto i = static_cast<size_t>(index);
-      if (columns_[i].used) return InvalidArgument(StrCat("inputs: ", Quoted(key), " is given twice"));
+      if (columns_[i].used) return model::GivenTwice(signature_, key);
       if (Status read = Append(i, column); !read.ok()) return read.WithContext(StrCat("inputs: ", Quoted(key)));
       AddTensor(i, columns_[i].reader.row_shape());
     }
@@ -102,17 +102,30 @@ class Decoder {
   }
 
  private:
-  Status Append(size_t index, ondemand::value value) {
+  JsonTensorReader& Begin(size_t index) {
     Column& column = columns_[index];
     if (!column.used) {
       column.used = true;
       column.reader.Begin(signature_.inputs[index].dtype, expected_ / signature_.inputs.size() + 1);
     }
-    return column.reader.Append(value);
+    return column.reader;
+  }
+  Status Append(size_t index, ondemand::value value) { return Begin(index).Append(value); }
+
+  /// TensorFlow Serving's {"b64": "..."} can then stand for a whole instance.
+  bool TakesOneString() const {
+    return signature_.inputs.size() == 1 && signature_.inputs[0].dtype == DType::kBytes &&
+           signature_.FindInput("b64") < 0;
   }
 
   Status ReadRow(ondemand::value row, int64_t number) {
-    if (!IsObject(row)) {
+    const bool is_object = IsObject(row);
+    if (number == 0) {
+      rows_are_objects_ = is_object;
+    } else if (is_object != rows_are_objects_) {
+      return InvalidArgument("some instances are objects by input name and others are not");
+    }
+    if (!is_object) {
       if (signature_.inputs.size() != 1) {
         return InvalidArgument(
             StrCat("not an object by input name, which a model of ", signature_.inputs.size(), " inputs needs"));
@@ -126,16 +139,20 @@ class Decoder {
       ondemand::value value;
       if (auto error = field.unescaped_key().get(key)) return JsonError(error);
       if (auto error = field.value().get(value)) return JsonError(error);
+      if (key == "b64" && TakesOneString()) {
+        std::string_view text;
+        if (value.get_string().get(text) != simdjson::SUCCESS) return InvalidArgument("'b64' is not a string");
+        TRIUNE_RETURN_IF_ERROR(Begin(0).AppendBase64(text));
+        continue;
+      }
       TRIUNE_ASSIGN_OR_RETURN(int index, model::FindInput(signature_, key));
       Column& column = columns_[static_cast<size_t>(index)];
-      if (column.used && column.reader.rows() > number) return InvalidArgument(StrCat(Quoted(key), " is given twice"));
+      if (column.used && column.reader.rows() > number) return model::GivenTwice(signature_, key);
       Status read = Append(static_cast<size_t>(index), value);
       if (!read.ok()) return read.WithContext(Quoted(key));
     }
     for (size_t i = 0; i < columns_.size(); ++i) {
-      bool missing = columns_[i].used && columns_[i].reader.rows() != number + 1;
-      bool late = number > 0 && columns_[i].used && columns_[i].reader.rows() == 1;
-      if (missing || late) {
+      if (columns_[i].used && columns_[i].reader.rows() != number + 1) {
         return InvalidArgument(
             StrCat("input '", signature_.inputs[i].name, "' is given in some instances and not in others"));
       }
@@ -155,9 +172,10 @@ class Decoder {
   model::InferenceRequest& request_;
   const size_t expected_;
   const std::span<Column> columns_;
+  bool rows_are_objects_ = false;
 };
 
-Status EncodeRows(const model::InferenceResponse& response, http::TextBuffer& out) {
+Status EncodeRows(const model::InferenceResponse& response, TextBuffer& out) {
   thread_local std::vector<JsonNestedWriter> writers;
   writers.clear();
   for (const Tensor& tensor : response.outputs) writers.emplace_back(tensor);
@@ -177,7 +195,7 @@ Status EncodeRows(const model::InferenceResponse& response, http::TextBuffer& ou
   return {};
 }
 
-Status EncodeColumns(const model::InferenceResponse& response, http::TextBuffer& out) {
+Status EncodeColumns(const model::InferenceResponse& response, TextBuffer& out) {
   out.Append('{');
   for (size_t i = 0; i < response.outputs.size(); ++i) {
     if (i > 0) out.Append(',');
@@ -226,7 +244,7 @@ Status DecodeRequest(std::span<const std::byte> body, const model::Signature& si
   return {};
 }
 
-Status EncodeResponse(const model::InferenceResponse& response, Format format, http::TextBuffer& out) {
+Status EncodeResponse(const model::InferenceResponse& response, Format format, TextBuffer& out) {
   out.Append("{\"predictions\":");
   if (response.outputs.size() == 1) {
     TRIUNE_RETURN_IF_ERROR(JsonNestedWriter(response.outputs[0]).WriteAll(out));

@@ -5,9 +5,9 @@
 #include <span>
 
 #include "base/status.h"
+#include "base/text_buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"
-#include "server/http/text_buffer.h"
 
 namespace triune::server::v1 {
 
@@ -25,6 +25,6 @@ Status DecodeRequest(std::span<const std::byte> body, const model::Signature& si
 
 /// Writes {"predictions": ...}: with one output its rows (or, for kColumns, the tensor); with several, per row (or
 /// once) an object by name.
-Status EncodeResponse(const model::InferenceResponse& response, Format format, http::TextBuffer& out);
+Status EncodeResponse(const model::InferenceResponse& response, Format format, TextBuffer& out);
 
 }  // namespace triune::server::v1

@@ -157,10 +157,43 @@ TEST(V1DecodeTest, AFailedRequestLeavesNothingForTheNext) {
 }
 
 std::string Encode(const model::InferenceResponse& response, Format format) {
-  http::TextBuffer out;
+  TextBuffer out;
   Status status = EncodeResponse(response, format, out);
   EXPECT_TRUE(status.ok()) << status.ToString();
   return std::string(out.view());
+}
+
+TEST(V1DecodeTest, InstancesAreAllObjectsOrNone) {
+  ExpectRefused(R"({"instances":[{"x":[1,2,3,4]},[1,2,3,4]]})", "instances[1]: some instances are objects",
+                serving::testing::OneToOne());
+  ExpectRefused(R"({"instances":[[1,2,3,4],{"x":[1,2,3,4]}]})", "instances[1]: some instances are objects",
+                serving::testing::OneToOne());
+}
+
+TEST(V1DecodeTest, StringsMayBeBase64) {
+  model::Signature signature{.inputs = {Spec("x", DType::kBytes, {-1})}, .outputs = {}, .platform = "fake"};
+  for (const char* body :
+       {R"({"instances":[{"b64":"aGk="},{"b64":""}]})", R"({"instances":[{"x":{"b64":"aGk="}},{"x":""}]})",
+        R"({"inputs":[{"b64":"aGk="},""]})", R"({"inputs":{"x":["hi",{"b64":""}]}})"}) {
+    Read read = Decode(body, signature);
+    ASSERT_TRUE(read.status.ok()) << body << read.status.ToString();
+    const Tensor& tensor = read.request.inputs[0];
+    EXPECT_EQ(tensor.shape, (Shape{2})) << body;
+    EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(tensor.data.data()), tensor.data.size()),
+              std::string_view("\2\0\0\0hi\0\0\0\0", 10))
+        << body;
+  }
+  ExpectRefused(R"({"instances":[{"b64":"?"}]})", "not Base64", signature);
+  ExpectRefused(R"({"instances":[{"b64":1}]})", "'b64' is not a string", signature);
+  ExpectRefused(R"({"instances":[["a",{"b65":"aGk="}]]})", "an element is an object", signature);
+  ExpectRefused(R"({"instances":[["a"],{"b64":"aGk="}]})", "some instances are objects", signature);
+}
+
+TEST(V1DecodeTest, ASecondNameForTheOnlyInputIsOneTooMany) {
+  model::Signature signature = serving::testing::OneToOne();
+  signature.inputs[0].any_name = true;
+  ExpectRefused(R"({"instances":[{"f0":1,"f1":2}]})", "the model takes one input, under any name: 'f1' is one more",
+                signature);
 }
 
 TEST(V1EncodeTest, OneOutputIsTheArrayItself) {

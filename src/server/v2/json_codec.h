@@ -31,6 +31,6 @@ Status EncodeResponse(const model::InferenceRequest& request, const model::Infer
 
 /// The model's metadata.
 void EncodeMetadata(const std::string& name, const std::string& version, const model::Signature& signature,
-                    http::TextBuffer& out);
+                    TextBuffer& out);
 
 }  // namespace triune::server::v2

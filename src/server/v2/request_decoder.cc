@@ -68,6 +68,12 @@ class Decoder {
   }
 
  private:
+  /// Clients that write every optional field write null for those that are not set.
+  static bool IsNull(ondemand::value& value) {
+    ondemand::json_type type;
+    return value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::null;
+  }
+
   Status ReadTop(ondemand::object top) {
     for (auto field : top) {
       std::string_view key;
@@ -79,6 +85,8 @@ class Decoder {
         has_inputs_ = true;
         TRIUNE_RETURN_IF_ERROR(ReadInputs(value));
       } else if (key == "outputs") {
+        if (IsNull(value)) continue;
+        if (!request_.outputs.empty()) return InvalidArgument("field 'outputs' is given twice");
         TRIUNE_RETURN_IF_ERROR(ReadOutputs(value));
       } else if (key == "id") {
         TRIUNE_RETURN_IF_ERROR(ReadId(value));
@@ -97,16 +105,14 @@ class Decoder {
       request_.id.assign(text);
       return {};
     }
-    ondemand::json_type type;
-    if (value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::null) return {};
-    return InvalidArgument("field 'id' is not a string");
+    if (IsNull(value)) return {};
+    return InvalidArgument("field 'id' is not a string of valid UTF-8");
   }
 
   /// Calls read(name, value) for every entry of a `parameters` object.
   template <typename Read>
   Status ReadParameters(ondemand::value value, std::string_view where, Read read) {
-    ondemand::json_type type;
-    if (value.type().get(type) == simdjson::SUCCESS && type == ondemand::json_type::null) return {};
+    if (IsNull(value)) return {};
     ondemand::object object;
     if (auto error = value.get_object().get(object)) {
       return error == simdjson::INCORRECT_TYPE ? InvalidArgument(StrCat("field '", where, "' is not an object"))

@@ -155,6 +155,12 @@ TEST(V2DecodeTest, RefusesFieldsGivenTwice) {
                 "'datatype' is given twice");
 }
 
+TEST(V2DecodeTest, OptionalFieldsMayBeNull) {
+  auto request = Decoded(R"({"id":null,"parameters":null,"outputs":null,"inputs":[)"
+                         R"({"name":"x","shape":[1],"datatype":"INT8","data":[1],"parameters":null}]})");
+  EXPECT_EQ(request.inputs.size(), 1U);
+}
+
 TEST(V2DecodeTest, RefusesMalformedJson) {
   std::string good = OneInput(R"("datatype":"INT8","shape":[1],"data":[1])");
   Decoded(good);

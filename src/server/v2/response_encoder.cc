@@ -1,14 +1,14 @@
 #include <variant>
 
+#include "base/json_text.h"
 #include "base/strings.h"
 #include "server/json_tensor.h"
-#include "server/json_text.h"
 #include "server/v2/json_codec.h"
 
 namespace triune::server::v2 {
 namespace {
 
-void AppendShape(http::TextBuffer& out, const Shape& shape) {
+void AppendShape(TextBuffer& out, const Shape& shape) {
   out.Append('[');
   for (size_t i = 0; i < shape.rank(); ++i) {
     if (i > 0) out.Append(',');
@@ -17,22 +17,18 @@ void AppendShape(http::TextBuffer& out, const Shape& shape) {
   out.Append(']');
 }
 
-void AppendParameterValue(http::TextBuffer& out, const model::Parameter::Value& value) {
+void AppendParameterValue(TextBuffer& out, const model::Parameter::Value& value) {
   if (const bool* truth = std::get_if<bool>(&value)) return out.Append(*truth ? "true" : "false");
   if (const int64_t* whole = std::get_if<int64_t>(&value)) return out.AppendNumber(*whole);
   if (const double* number = std::get_if<double>(&value)) return AppendJsonFloat(out, *number);
   AppendJsonString(out, std::get<std::string>(value));
 }
 
-bool WantsBinary(const model::InferenceRequest& request, size_t index) {
-  return request.outputs.empty() ? request.binary_outputs : request.outputs[index].binary;
-}
-
 }  // namespace
 
 Status EncodeResponse(const model::InferenceRequest& request, const model::InferenceResponse& response,
                       http::Response& out) {
-  http::TextBuffer& text = out.body;
+  TextBuffer& text = out.body;
   text.Append("{\"model_name\":");
   AppendJsonString(text, response.model_name);
   if (!response.model_version.empty()) {
@@ -64,7 +60,7 @@ Status EncodeResponse(const model::InferenceRequest& request, const model::Infer
     AppendShape(text, tensor.shape);
     text.Append(",\"datatype\":\"");
     text.Append(DTypeName(tensor.dtype));
-    if (WantsBinary(request, i)) {
+    if (request.WantsBinary(i)) {
       text.Append("\",\"parameters\":{\"binary_data_size\":");
       text.AppendNumber(tensor.data.size());
       text.Append("}}");
@@ -89,7 +85,7 @@ Status EncodeResponse(const model::InferenceRequest& request, const model::Infer
 }
 
 void EncodeMetadata(const std::string& name, const std::string& version, const model::Signature& signature,
-                    http::TextBuffer& out) {
+                    TextBuffer& out) {
   auto append_specs = [&](const std::vector<model::TensorSpec>& specs) {
     for (size_t i = 0; i < specs.size(); ++i) {
       if (i > 0) out.Append(',');

@@ -91,7 +91,7 @@ TEST(V2EncodeTest, WritesMetadata) {
       .inputs = {{.name = "x", .dtype = DType::kFp32, .accepted = DType::kFp32, .shape = {-1, 4}}},
       .outputs = {{.name = "y", .dtype = DType::kBytes, .accepted = {}, .shape = {-1}}},
       .platform = "onnxruntime_onnx"};
-  http::TextBuffer out;
+  TextBuffer out;
   EncodeMetadata("iris", "2", signature, out);
   EXPECT_EQ(out.view(), R"({"name":"iris","versions":["2"],"platform":"onnxruntime_onnx",)"
                         R"("inputs":[{"name":"x","datatype":"FP32","shape":[-1,4]}],)"

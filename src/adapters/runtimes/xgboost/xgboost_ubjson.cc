@@ -1,7 +1,7 @@
 #include "adapters/runtimes/xgboost/xgboost_ubjson.h"
 
 #include <cstdint>
-#include <optional>
+#include <string>
 
 #include "base/strings.h"
 
@@ -35,123 +35,201 @@ std::optional<size_t> FixedSize(char marker) {
   }
 }
 
-/// Walks over values without keeping them. Each function is at the first byte of what it reads.
-class Walker {
- public:
-  explicit Walker(std::string_view text) : text_(text) {}
+bool IsInteger(char marker) { return marker != 0 && std::string_view("iUIlL").find(marker) != std::string_view::npos; }
+bool IsNumber(char marker) { return IsInteger(marker) || marker == 'd' || marker == 'D'; }
 
-  Status Document() {
-    if (Peek() != '{') return Error("no object");
-    ++position_;
-    TRIUNE_RETURN_IF_ERROR(Object(1));
-    return position_ == text_.size() ? Status() : Error("something follows the object");
-  }
-
- private:
-  Status Value(int level) {
-    char marker = Peek();
-    if (AtEnd()) return Error("the file ends in the middle");
-    ++position_;
-    return ValueOf(marker, level);
-  }
-
-  Status ValueOf(char marker, int level) {
-    if (std::optional<size_t> size = FixedSize(marker)) return Skip(*size);
-    if (level >= kMostLevels) return Error("nested too deeply");
-    switch (marker) {
-      case 'S':
-      case 'H':
-        return Text();
-      case '{':
-        return Object(level + 1);
-      case '[':
-        return Array(level + 1);
-      default:
-        --position_;
-        return Error("no value begins so");
-    }
-  }
-
-  Status Object(int level) {
-    while (Peek() != '}') {
-      if (AtEnd()) return Error("the file ends in the middle");
-      TRIUNE_RETURN_IF_ERROR(Text());  // the key
-      TRIUNE_RETURN_IF_ERROR(Value(level));
-    }
-    ++position_;
-    return {};
-  }
-
-  /// [values], [#COUNT values, or [$TYPE#COUNT and the bytes of the values.
-  Status Array(int level) {
-    char type = 0;
-    if (Peek() == '$') {
-      TRIUNE_RETURN_IF_ERROR(Skip(1));
-      if (AtEnd()) return Error("the file ends in the middle");
-      type = text_[position_++];
-      if (Peek() != '#') return Error("an array of one type lacks its count");
-    }
-    if (Peek() != '#') {
-      while (Peek() != ']') TRIUNE_RETURN_IF_ERROR(Value(level));
-      ++position_;
-      return {};
-    }
-    ++position_;
-    TRIUNE_ASSIGN_OR_RETURN(size_t count, Length());
-    if (std::optional<size_t> size = FixedSize(type); type != 0 && size && *size > 0) {
-      if (count > (text_.size() - position_) / *size) return Error("an array is longer than the file");
-      return Skip(count * *size);
-    }
-    // Each value has a byte at least, so that a count that lies ends with the file.
-    for (size_t i = 0; i < count; ++i) {
-      TRIUNE_RETURN_IF_ERROR(type != 0 && !FixedSize(type) ? ValueOf(type, level) : Value(level));
-    }
-    return {};
-  }
-
-  Status Text() {
-    TRIUNE_ASSIGN_OR_RETURN(size_t length, Length());
-    return Skip(length);
-  }
-
-  /// A number of bytes or values: any integer, big-endian.
-  Result<size_t> Length() {
-    char marker = Peek();
-    std::optional<size_t> size = FixedSize(marker);
-    bool integer = size && (marker == 'i' || marker == 'U' || marker == 'I' || marker == 'l' || marker == 'L');
-    if (!integer) return Error("no length");
-    ++position_;
-    if (text_.size() - position_ < *size) return Error("the file ends in the middle");
-    uint64_t value = 0;
-    for (size_t i = 0; i < *size; ++i) value = value << 8U | static_cast<unsigned char>(text_[position_ + i]);
-    bool negative = marker != 'U' && (value >> (*size * 8 - 1)) != 0;
-    if (negative) return Error("a length is negative");
-    position_ += *size;
-    return static_cast<size_t>(value);
-  }
-
-  Status Skip(size_t count) {
-    if (text_.size() - position_ < count) return Error("the file ends in the middle");
-    position_ += count;
-    return {};
-  }
-
-  bool AtEnd() const { return position_ >= text_.size(); }
-  char Peek() const { return AtEnd() ? '\0' : text_[position_]; }
-  Status Error(std::string_view what) const {
-    return InvalidArgument(StrCat("broken UBJSON: ", what, ", at byte ", position_, " of ", text_.size()));
-  }
-
-  std::string_view text_;
-  size_t position_ = 0;
-};
+/// `bytes` are as many as the marker says.
+int64_t DecodeInteger(char marker, const char* bytes) {
+  size_t size = *FixedSize(marker);
+  uint64_t value = 0;
+  for (size_t i = 0; i < size; ++i) value = value << 8U | static_cast<unsigned char>(bytes[i]);
+  size_t unused = 64 - 8 * size;
+  if (marker == 'U') return static_cast<int64_t>(value);
+  return static_cast<int64_t>(value << unused) >> unused;  // the sign
+}
 
 }  // namespace
+
+Status UbjsonReader::Error(std::string_view what) const {
+  return InvalidArgument(StrCat("broken UBJSON: ", what, ", at byte ", position_, " of ", text_.size()));
+}
+
+Status UbjsonReader::Advance(size_t count) {
+  if (text_.size() - position_ < count) return Error("the file ends in the middle");
+  position_ += count;
+  return {};
+}
+
+Result<char> UbjsonReader::Marker() {
+  if (position_ >= text_.size()) return Error("the file ends in the middle");
+  return text_[position_++];
+}
+
+Result<size_t> UbjsonReader::Length() {
+  char marker = Peek();
+  if (!IsInteger(marker)) return Error("no length");
+  int64_t value = 0;
+  TRIUNE_RETURN_IF_ERROR(Integer(&value));
+  if (value < 0) return Error("a length is negative");
+  return static_cast<size_t>(value);
+}
+
+Result<std::string_view> UbjsonReader::LengthAndBytes() {
+  TRIUNE_ASSIGN_OR_RETURN(size_t length, Length());
+  size_t start = position_;
+  TRIUNE_RETURN_IF_ERROR(Advance(length));
+  return text_.substr(start, length);
+}
+
+Status UbjsonReader::Object(const std::function<Status(std::string_view key)>& member) {
+  if (Peek() != '{') return Error("no object");
+  if (level_ >= kMostLevels) return Error("nested too deeply");
+  ++level_;
+  ++position_;
+  while (Peek() != '}') {
+    if (position_ >= text_.size()) return Error("the file ends in the middle");
+    TRIUNE_ASSIGN_OR_RETURN(std::string_view key, LengthAndBytes());
+    TRIUNE_RETURN_IF_ERROR(member(key));
+  }
+  ++position_;
+  --level_;
+  return {};
+}
+
+/// [values], [#COUNT values, or [$TYPE#COUNT and the bytes of the values.
+Result<UbjsonReader::ArrayHead> UbjsonReader::ReadArrayHead() {
+  if (Peek() != '[') return Error("no array");
+  ++position_;
+  ArrayHead head;
+  if (Peek() == '$') {
+    ++position_;
+    TRIUNE_ASSIGN_OR_RETURN(head.type, Marker());
+    if (Peek() != '#') return Error("an array of one type lacks its count");
+  }
+  if (Peek() != '#') return head;
+  ++position_;
+  TRIUNE_ASSIGN_OR_RETURN(head.count, Length());
+  size_t size = FixedSize(head.type).value_or(1);
+  // Any other value has a byte at least.
+  if (*head.count > (text_.size() - position_) / (size == 0 ? 1 : size)) {
+    return Error("an array is longer than the file");
+  }
+  return head;
+}
+
+Status UbjsonReader::Items(const ArrayHead& head, const std::function<Status()>& item) {
+  if (head.count) {
+    for (size_t i = 0; i < *head.count; ++i) TRIUNE_RETURN_IF_ERROR(item());
+    return {};
+  }
+  while (Peek() != ']') TRIUNE_RETURN_IF_ERROR(item());
+  ++position_;
+  return {};
+}
+
+Status UbjsonReader::Array(const std::function<Status()>& item) {
+  TRIUNE_ASSIGN_OR_RETURN(ArrayHead head, ReadArrayHead());
+  if (head.type != 0) return Error("want values with a marker each");
+  if (level_ >= kMostLevels) return Error("nested too deeply");
+  ++level_;
+  TRIUNE_RETURN_IF_ERROR(Items(head, item));
+  --level_;
+  return {};
+}
+
+Status UbjsonReader::Integers(std::vector<int64_t>* values) {
+  values->clear();
+  TRIUNE_ASSIGN_OR_RETURN(ArrayHead head, ReadArrayHead());
+  if (head.type == 0) {
+    return Items(head, [&]() -> Status { return Integer(&values->emplace_back()); });
+  }
+  if (!IsInteger(head.type)) return Error("want an array of whole numbers");
+  size_t size = *FixedSize(head.type);
+  const char* bytes = text_.data() + position_;
+  values->resize(*head.count);
+  for (size_t i = 0; i < *head.count; ++i) (*values)[i] = DecodeInteger(head.type, bytes + i * size);
+  return Advance(*head.count * size);
+}
+
+Status UbjsonReader::CountNumbers(size_t* count) {
+  *count = 0;
+  TRIUNE_ASSIGN_OR_RETURN(ArrayHead head, ReadArrayHead());
+  if (head.type == 0) {
+    return Items(head, [&]() -> Status {
+      if (!IsNumber(Peek())) return Error("want a number");
+      ++*count;
+      return Skip();
+    });
+  }
+  if (!IsNumber(head.type)) return Error("want an array of numbers");
+  *count = *head.count;
+  return Advance(*head.count * *FixedSize(head.type));
+}
+
+Status UbjsonReader::Integer(int64_t* value) {
+  TRIUNE_ASSIGN_OR_RETURN(char marker, Marker());
+  if (marker == 'T' || marker == 'F') {
+    *value = marker == 'T' ? 1 : 0;
+    return {};
+  }
+  if (!IsInteger(marker)) return Error("want a whole number");
+  const char* bytes = text_.data() + position_;
+  TRIUNE_RETURN_IF_ERROR(Advance(*FixedSize(marker)));
+  *value = DecodeInteger(marker, bytes);
+  return {};
+}
+
+Status UbjsonReader::Text(std::string_view* text) {
+  if (Peek() != 'S') return Error("want a text");
+  ++position_;
+  TRIUNE_ASSIGN_OR_RETURN(*text, LengthAndBytes());
+  return {};
+}
+
+Status UbjsonReader::Skip() {
+  switch (Peek()) {
+    case '{':
+      return Object([this](std::string_view) { return Skip(); });
+    case '[':
+      break;
+    default: {
+      TRIUNE_ASSIGN_OR_RETURN(char marker, Marker());
+      return SkipOf(marker);
+    }
+  }
+  TRIUNE_ASSIGN_OR_RETURN(ArrayHead head, ReadArrayHead());
+  if (level_ >= kMostLevels) return Error("nested too deeply");
+  ++level_;
+  Status status;
+  if (head.type == 0) {
+    status = Items(head, [this] { return Skip(); });
+  } else if (std::optional<size_t> size = FixedSize(head.type)) {
+    status = Advance(*head.count * *size);
+  } else {
+    status = Items(head, [&] { return SkipOf(head.type); });
+  }
+  --level_;
+  return status;
+}
+
+Status UbjsonReader::SkipOf(char marker) {
+  if (std::optional<size_t> size = FixedSize(marker)) return Advance(*size);
+  if (marker == 'S' || marker == 'H') return LengthAndBytes().status();
+  --position_;
+  return Error("no value begins so");
+}
+
+Status UbjsonReader::End() { return position_ == text_.size() ? Status() : Error("something follows the object"); }
 
 bool IsUbjson(std::string_view text) {
   return text.starts_with('{') && text.size() > 1 && std::string_view("\"} \t\r\n").find(text[1]) == text.npos;
 }
 
-Status CheckUbjson(std::string_view text) { return Walker(text).Document(); }
+Status CheckUbjson(std::string_view text) {
+  UbjsonReader reader(text);
+  if (!text.starts_with('{')) return InvalidArgument("broken UBJSON: no object, at byte 0");
+  TRIUNE_RETURN_IF_ERROR(reader.Skip());
+  return reader.End();
+}
 
 }  // namespace triune::xgboost

@@ -28,7 +28,7 @@ class RunningServer {
   explicit RunningServer(int threads = 1, serving::testing::FakeRuntimes::LoadFunction load = nullptr)
       : runtimes_(std::move(load)),
         repository_(runtimes_),
-        server_({.address = "127.0.0.1", .port = 0, .threads = threads, .version = "1.2.3"}, repository_,
+        server_({.address = "127.0.0.1", .port = 0, .threads = threads, .version = "1.2.3"}, repository_, executor_,
                 [this] { return accepting_.load(); }) {
     Status started = server_.Start();
     EXPECT_TRUE(started.ok()) << started.message();
@@ -43,9 +43,10 @@ class RunningServer {
   void SetAccepting(bool accepting) { accepting_ = accepting; }
 
   /// A FakeModel that is loaded when this returns.
-  void AddModel(const std::string& name) {
+  void AddModel(const std::string& name, Duration request_timeout = Duration(0)) {
     serving::ModelConfig config;
     config.name = name;
+    config.request_timeout = request_timeout;
     config.path = "/nowhere";
     config.warm_up = false;
     Status added = repository_.Add({std::move(config)});
@@ -57,6 +58,7 @@ class RunningServer {
  private:
   serving::testing::FakeRuntimes runtimes_;
   serving::ModelRepository repository_;
+  ThreadPoolExecutor executor_{1, 16};
   std::atomic<bool> accepting_{true};
   GrpcServer server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -38,9 +38,10 @@ bool IsTraceparent(std::string_view text) {
   return text.size() == 55 || (version != "00" && text[55] == '-');
 }
 
+std::string_view UsableRequestId(std::string_view text) { return text.substr(0, 256); }
+
 bool RequestIdMiddleware::OnRequest(Exchange& exchange) {
-  constexpr size_t kMostBytes = 256;
-  exchange.request_id.assign(exchange.request.Find("X-Request-Id").substr(0, kMostBytes));
+  exchange.request_id.assign(UsableRequestId(exchange.request.Find("X-Request-Id")));
   return true;
 }
 

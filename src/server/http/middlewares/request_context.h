@@ -32,6 +32,9 @@ class DeadlineMiddleware final : public Middleware {
   const Duration request_timeout_;
 };
 
+/// What is kept of a request id: its first 256 bytes.
+std::string_view UsableRequestId(std::string_view text);
+
 /// Whether `text` is a well-formed traceparent.
 bool IsTraceparent(std::string_view text);
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string_view>
 
-namespace triune::server::http {
+namespace triune {
 
 /// A growing run of characters that, unlike std::string, is never zeroed first and keeps its memory. Thread-compatible.
 class TextBuffer {
@@ -62,4 +62,4 @@ class TextBuffer {
   size_t capacity_ = 0;
 };
 
-}  // namespace triune::server::http
+}  // namespace triune

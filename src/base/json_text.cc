@@ -1,4 +1,4 @@
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <array>
 #include <charconv>
@@ -8,7 +8,7 @@
 
 #include "base/utf8.h"
 
-namespace triune::server {
+namespace triune {
 namespace {
 
 /// 1 for the characters that can stand in a JSON string as they are and are ASCII.
@@ -18,7 +18,7 @@ constexpr auto kPlain = [] {
   return plain;
 }();
 
-void AppendEscaped(http::TextBuffer& out, char c) {
+void AppendEscaped(TextBuffer& out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
     case '"':
@@ -39,7 +39,7 @@ void AppendEscaped(http::TextBuffer& out, char c) {
 }
 
 template <typename T>
-void AppendFloat(http::TextBuffer& out, T value) {
+void AppendFloat(TextBuffer& out, T value) {
   if (!std::isfinite(value)) {
     return out.Append(std::isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
   }
@@ -57,7 +57,7 @@ void AppendFloat(http::TextBuffer& out, T value) {
 
 }  // namespace
 
-void AppendJsonString(http::TextBuffer& out, std::string_view text) {
+void AppendJsonString(TextBuffer& out, std::string_view text) {
   out.Append('"');
   while (!text.empty()) {
     size_t plain = 0;
@@ -78,7 +78,7 @@ void AppendJsonString(http::TextBuffer& out, std::string_view text) {
   out.Append('"');
 }
 
-void AppendJsonFloat(http::TextBuffer& out, float value) { AppendFloat(out, value); }
-void AppendJsonFloat(http::TextBuffer& out, double value) { AppendFloat(out, value); }
+void AppendJsonFloat(TextBuffer& out, float value) { AppendFloat(out, value); }
+void AppendJsonFloat(TextBuffer& out, double value) { AppendFloat(out, value); }
 
-}  // namespace triune::server
+}  // namespace triune

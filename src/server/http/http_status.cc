@@ -1,6 +1,6 @@
-#include "server/http_status.h"
+#include "server/http/http_status.h"
 
-namespace triune::server {
+namespace triune::server::http {
 
 int HttpStatusOf(StatusCode code) {
   switch (code) {
@@ -89,4 +89,4 @@ std::string_view HttpReason(int http_status) {
   }
 }
 
-}  // namespace triune::server
+}  // namespace triune::server::http

@@ -1,4 +1,4 @@
-#include "server/json_text.h"
+#include "base/json_text.h"
 
 #include <gtest/gtest.h>
 
@@ -9,18 +9,18 @@
 #include <random>
 #include <string>
 
-namespace triune::server {
+namespace triune {
 namespace {
 
 template <typename T>
 std::string Text(T value) {
-  http::TextBuffer out;
+  TextBuffer out;
   AppendJsonFloat(out, value);
   return std::string(out.view());
 }
 
 std::string Quoted(std::string_view text) {
-  http::TextBuffer out;
+  TextBuffer out;
   AppendJsonString(out, text);
   return std::string(out.view());
 }
@@ -92,4 +92,4 @@ TEST(JsonTextTest, BytesThatAreNotUtf8BecomeReplacementCharacters) {
 }
 
 }  // namespace
-}  // namespace triune::server
+}  // namespace triune

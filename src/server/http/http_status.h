@@ -5,10 +5,10 @@
 
 #include "base/status.h"
 
-namespace triune::server {
+namespace triune::server::http {
 
 int HttpStatusOf(StatusCode code);
 /// "Not Found".
 std::string_view HttpReason(int http_status);
 
-}  // namespace triune::server
+}  // namespace triune::server::http
