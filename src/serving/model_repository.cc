@@ -160,7 +160,7 @@ void ModelRepository::Collect(std::vector<telemetry::Family>& families) const {
   Family received{"triune_request_bytes_total", "Bytes of request bodies.", MetricType::kCounter, {}};
   Family sent{"triune_response_bytes_total", "Bytes of response bodies.", MetricType::kCounter, {}};
   Family ready{"triune_model_ready", "1 when the model answers requests.", MetricType::kGauge, {}};
-  Family memory{"triune_model_memory_bytes", "Memory that the runtime holds for the model.", MetricType::kGauge, {}};
+  Family memory{"triune_model_memory_bytes", "Size of the model's file.", MetricType::kGauge, {}};
   std::pair<Phase, Family> phases[] = {
       {Phase::kPreprocess,
        {"request_preprocess_seconds", "Time to decode and check a request.", MetricType::kHistogram, {}}},

@@ -24,7 +24,7 @@ class GrpcServer {
     size_t metadata_bytes = 64U << 10U;                 ///< The largest headers.
     size_t buffered_bytes = size_t{4} << 30U;           ///< Of all messages being read.
     Duration read_timeout = std::chrono::seconds(60);   ///< For a connection to begin, and to answer a ping.
-    Duration idle_timeout = std::chrono::seconds(180);  ///< A connection without calls.
+    Duration idle_timeout = std::chrono::seconds(180);  ///< A quiet connection is asked whether it is still there.
     Duration request_timeout{0};                        ///< 0: none but the client's.
     std::string version;                                ///< Of the server, for its metadata.
   };

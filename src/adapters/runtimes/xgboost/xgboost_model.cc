@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "adapters/runtimes/plugin_boundary.h"
+#include "adapters/runtimes/xgboost/xgboost_check.h"
 #include "adapters/runtimes/xgboost/xgboost_file.h"
-#include "adapters/runtimes/xgboost/xgboost_ubjson.h"
 #include "base/strings.h"
 
 namespace triune::xgboost {
@@ -75,7 +75,7 @@ thread_local Proxy thread_proxy;
 Result<std::unique_ptr<XgboostModel>> XgboostModel::Load(const XgboostLibrary& library,
                                                          const triune_model_config& config) {
   TRIUNE_ASSIGN_OR_RETURN(std::string content, ReadModelFile(config.path));
-  if (IsUbjson(content)) TRIUNE_RETURN_IF_ERROR(CheckUbjson(content).WithContext(config.path));
+  TRIUNE_RETURN_IF_ERROR(CheckModel(content).WithContext(StrCat("not a sound XGBoost model: ", config.path)));
   std::unique_ptr<XgboostModel> model(new XgboostModel(library));
   const XgboostApi& api = library.api;
   TRIUNE_RETURN_IF_ERROR(library.Check(api.XGBoosterCreate(nullptr, 0, &model->booster_)));
