@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <fstream>
 #include <sstream>
-#include <string_view>
+
+#include "base/strings.h"
 
 namespace triune {
 namespace {
@@ -76,7 +77,7 @@ std::optional<int> CoresOfQuota(const std::string& root) {
       consider(LeastUpwards(mounts, group, ReadVersion2));
     } else if (HasCpu(controllers)) {
       for (const std::string& name : {controllers, std::string("cpu")}) {
-        consider(LeastUpwards(mounts + "/" + name, group, ReadVersion1));
+        consider(LeastUpwards(StrCat(mounts, "/", name), group, ReadVersion1));
       }
     }
   }

@@ -16,11 +16,9 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error, const st
     return kExitOk;
   }
   // The subcommand that was being parsed knows best where its help is.
-  const CLI::App* innermost = &app;
   std::string command = app.get_name();
-  for (auto parsed = app.get_subcommands(); !parsed.empty(); parsed = innermost->get_subcommands()) {
-    innermost = parsed.front();
-    command += " " + innermost->get_name();
+  for (auto parsed = app.get_subcommands(); !parsed.empty(); parsed = parsed.front()->get_subcommands()) {
+    command += " " + parsed.front()->get_name();
   }
   std::fprintf(stderr, "triune: %s\nRun '%s --help' for its usage.\n", NameAsTyped(error.what(), typed).c_str(),
                command.c_str());

@@ -4,6 +4,8 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/strings.h"
@@ -135,10 +137,12 @@ void AddKServeFlags(CLI::App& command, ServeOptions& options) {
                   "Largest gRPC message; default --max-body-bytes")
       ->check(WholeNumber(1, std::numeric_limits<int32_t>::max()))
       ->group(group);
-  for (const char* name : {"--ssl-certfile", "--ssl-keyfile"}) {
-    command.add_option(name, "Refused")
-        ->check([](const std::string&) { return std::string(platform::kNoTls); })
-        ->group(kUnlisted);
+  for (auto [name, variable] : {std::pair("--ssl-certfile", platform::kTlsCertificateVariable),
+                                std::pair("--ssl-keyfile", platform::kTlsKeyVariable)}) {
+    auto refuse = [variable = variable](const std::string&) {
+      return StrCat(platform::kNoTls, " (the environment variable ", variable, " sets it too)");
+    };
+    command.add_option(name, "Refused")->check(refuse)->envname(std::string(variable))->group(kUnlisted);
   }
   for (std::string_view flag : platform::MeaninglessKServeFlags()) {
     std::string name = StrCat("--", flag);

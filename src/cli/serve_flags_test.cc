@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <string>
 #include <vector>
@@ -58,6 +59,11 @@ TEST(ServeFlagsTest, TlsIsNotIgnored) {
   EXPECT_THAT(Parsed({"--ssl_certfile=/x"}).error,
               AllOf(HasSubstr("--ssl-certfile"), HasSubstr("TLS is not there yet")));
   EXPECT_THAT(Parsed({"--ssl_keyfile", "/x"}).error, HasSubstr("TLS is not there yet"));
+  setenv("KSERVE_TLS_KEY_FILE", "/x", 1);
+  EXPECT_THAT(Parsed({}).error, AllOf(HasSubstr("TLS is not there yet"), HasSubstr("KSERVE_TLS_KEY_FILE")));
+  setenv("KSERVE_TLS_KEY_FILE", "", 1);
+  EXPECT_EQ(Parsed({}).error, "");
+  unsetenv("KSERVE_TLS_KEY_FILE");
 }
 
 TEST(ServeFlagsTest, UnlistedFlagsAreNamedInErrorsButNotInTheHelp) {

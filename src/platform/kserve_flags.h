@@ -22,8 +22,10 @@ KServeFlag KServeFlagOf(std::string_view name);
 /// Those of kNoEffect, spelt as KServe does.
 std::span<const std::string_view> MeaninglessKServeFlags();
 
-/// Why a flag of kTls is refused.
-inline constexpr std::string_view kNoTls =
-    "TLS is not there yet: leave the flag out and put a proxy that has it in front";
+/// The environment variables that do what the flags of kTls do.
+inline constexpr std::string_view kTlsCertificateVariable = "KSERVE_TLS_CERT_FILE";
+inline constexpr std::string_view kTlsKeyVariable = "KSERVE_TLS_KEY_FILE";
+/// Why both are refused.
+inline constexpr std::string_view kNoTls = "TLS is not there yet: leave this out and put a proxy that has it in front";
 
 }  // namespace triune::platform

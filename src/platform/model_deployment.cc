@@ -70,9 +70,12 @@ void ApplyThreads(std::string_view argument, const std::string& value, std::stri
   }
 }
 
-void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
+Status ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
   for (const resource::EnvVar& variable : spec.env) {
     std::string_view threads = ThreadsParameter(spec.format.name);
+    if (variable.name == kTlsCertificateVariable || variable.name == kTlsKeyVariable) {
+      return Unimplemented(StrCat("env ", variable.name, ": ", kNoTls));
+    }
     if (variable.name == "OMP_NUM_THREADS" && !threads.empty()) {
       SetParameter(deployment.config, threads, variable.value);
     } else {
@@ -80,6 +83,7 @@ void ApplyEnvironment(const resource::ModelSpec& spec, Deployment& deployment) {
           StrCat("env ", variable.name, " has no effect: the model runs inside the server's process"));
     }
   }
+  return {};
 }
 
 Status ApplyArguments(const resource::ModelSpec& spec, Deployment& deployment) {
@@ -179,7 +183,7 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
   if (auto cpu = spec.resources.limits.find("cpu"); cpu != spec.resources.limits.end()) {
     config.instances = static_cast<int>(std::clamp<int64_t>(cpu->second.Value(), 1, AvailableCores()));
   }
-  ApplyEnvironment(spec, deployment);
+  TRIUNE_RETURN_IF_ERROR(ApplyEnvironment(spec, deployment));
   TRIUNE_RETURN_IF_ERROR(ApplyArguments(spec, deployment));
   TRIUNE_RETURN_IF_ERROR(CheckName(config.name));
   TRIUNE_RETURN_IF_ERROR(ApplyParameters(defaults.parameters, config));

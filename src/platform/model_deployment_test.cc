@@ -206,6 +206,8 @@ TEST_F(DeployTest, TlsIsNotIgnored) {
   for (const char* flag : {"--ssl_certfile=/x", "--ssl-keyfile=/x"}) {
     EXPECT_THAT(Error(Service(StrCat("args: ['", flag, "']"))), AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("TLS")));
   }
+  EXPECT_THAT(Error(Service("env: [{name: KSERVE_TLS_CERT_FILE, value: /x}]")),
+              AllOf(HasSubstr("UNIMPLEMENTED"), HasSubstr("KSERVE_TLS_CERT_FILE")));
 }
 
 TEST_F(DeployTest, RefusesNamesThatPathsOfTheApiCannotCarry) {

@@ -143,6 +143,38 @@ def make_shapes_that_depend_on_data():
     onnx_cases("gather", [{"index": np.array([2, 0], np.int64)}])
 
 
+def make_external_data():
+    """Weights in a file of their own: of the graph, of the branches of an If, of a function."""
+    values = np.random.default_rng(1).standard_normal((4, 1024)).astype(np.float32)
+    (OUT / "external_data.bin").write_bytes(values.tobytes())
+
+    def weights(name, row):
+        outside = T(name=name, data_type=T.FLOAT, dims=[1024], data_location=T.EXTERNAL)
+        for key, text in ("location", "external_data.bin"), ("offset", row * 4096), ("length", 4096):
+            outside.external_data.add(key=key, value=str(text))
+        return outside
+
+    def branch(row):
+        inside = h.make_node("Constant", [], ["c"], value=weights("", row))
+        return h.make_graph([inside, h.make_node("Mul", ["x", "c"], ["z"])], "branch", [],
+                            [value("z", T.FLOAT, ["n", 1024])])
+
+    opset = h.make_opsetid("", 17)
+    function = h.make_function("local", "AddWeights", ["a"], ["b"], [
+        h.make_node("Constant", [], ["c"], value=weights("", 3)), h.make_node("Add", ["a", "c"], ["b"])], [opset])
+    graph = h.make_graph([
+        h.make_node("Add", ["x", "w"], ["sum"]),
+        h.make_node("If", ["positive"], ["product"], then_branch=branch(1), else_branch=branch(2)),
+        h.make_node("Add", ["sum", "product"], ["total"]),
+        h.make_node("AddWeights", ["total"], ["y"], domain="local")], "external_data",
+        [value("x", T.FLOAT, ["n", 1024]), value("positive", T.BOOL, [])], [value("y", T.FLOAT, ["n", 1024])],
+        [weights("w", 0)])
+    model = h.make_model(graph, opset_imports=[opset, h.make_opsetid("local", 1)], ir_version=9, functions=[function])
+    (OUT / "external_data.onnx").write_bytes(model.SerializeToString())  # onnx.save would write the file again
+    x = np.arange(1024, dtype=np.float32).reshape(1, 1024)
+    onnx_cases("external_data", [{"x": x, "positive": np.array(p)} for p in (True, False)])
+
+
 def make_outputs_that_are_no_tensors():
     x, y = load_iris(return_X_y=True)
     model = LogisticRegression(max_iter=500).fit(x, y)
@@ -217,13 +249,51 @@ def make_xgboost():
              xgboost.DMatrix(x[:4]), output_margin=True, iteration_range=(1, 3)))]}])
 
 
+def make_xgboost_kinds():
+    """Models whose files differ in form: what checks files must accept them all."""
+    values = np.random.default_rng(2)
+    x = values.standard_normal((200, 4)).astype(np.float32)
+    y, classes = x[:, 0] * 2 + values.standard_normal(200), values.integers(0, 3, 200)
+    targets = np.stack([y, x[:, 1], -x[:, 2]], 1)
+
+    def make(name, parameters, label, data=x, suffixes=("ubj",), rounds=3, **options):
+        parameters = {"max_depth": 3, "nthread": 1, "seed": 1, **parameters}
+        booster = xgboost.train(parameters, xgboost.DMatrix(data, label, **options), rounds)
+        for suffix in suffixes:
+            content = booster.save_raw(suffix)
+            (OUT / f"{name}.{suffix}").write_bytes(bytes(content))
+            write_cases(f"{name}_{suffix}", f"{name}.{suffix}", [
+                {"inputs": [tensor("x", a)],
+                 "outputs": [tensor("output-0", booster.predict(xgboost.DMatrix(a, **options)))]}
+                for a in (data[:1], data[:20])])
+
+    several = {"multi_strategy": "multi_output_tree"}
+    make("vector_leaf", several, targets, suffixes=("json", "ubj"))
+    make("vector_leaf_multiclass", {**several, "objective": "multi:softprob", "num_class": 3}, classes)
+    make("multi_target", {}, targets)
+    make("quantiles", {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.5, 0.9]}, y)
+    make("forest", {"num_parallel_tree": 3, "subsample": 0.5, "objective": "multi:softprob", "num_class": 3}, classes)
+    make("pruned", {"tree_method": "exact", "gamma": 5, "max_depth": 6}, y, suffixes=("json", "ubj"))
+    make("dart_multiclass", {"booster": "dart", "rate_drop": 0.5, "objective": "multi:softprob", "num_class": 3},
+         classes, suffixes=("json",))
+    make("linear_multiclass", {"booster": "gblinear", "max_depth": None, "objective": "multi:softprob", "num_class": 3},
+         classes, suffixes=("json",))
+    make("no_rounds", {}, y, rounds=0)
+    categories = x.copy()
+    categories[:, 1] = values.integers(0, 40, 200)
+    make("categories", {"max_cat_to_onehot": 1}, y + categories[:, 1] % 3, categories, ("json", "ubj"),
+         feature_types=["q", "c", "q", "q"], enable_categorical=True)
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
     make_every_dtype()
     make_strings()
     make_several_tensors()
     make_shapes_that_depend_on_data()
+    make_external_data()
     make_outputs_that_are_no_tensors()
     make_xgboost()
+    make_xgboost_kinds()
     make_broken()
     print(sum(f.stat().st_size for f in OUT.iterdir()), "bytes in", len(list(OUT.iterdir())), "files")

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "adapters/runtimes/onnx/onnx_mapped_files.h"
 #include "adapters/runtimes/onnx/onnx_options.h"
 #include "adapters/runtimes/onnx/onnx_strings.h"
 #include "adapters/runtimes/onnx/onnx_value.h"
@@ -101,16 +102,26 @@ Result<std::unique_ptr<OnnxModel>> OnnxModel::Load(const OnnxLibrary& library, c
   TRIUNE_ASSIGN_OR_RETURN(SessionOptionsPtr options, MakeSessionOptions(library, config));
   std::unique_ptr<OnnxModel> model(new OnnxModel(library));
   OrtSession* session = nullptr;
-  Status created = library.Check(library.api.CreateSession(library.env.get(), config.path, options.get(), &session));
+  Status created;
+  {
+    SessionLock lock;
+    created = library.Check(library.api.CreateSession(library.env.get(), config.path, options.get(), &session));
+  }
   if (!created.ok()) {
     // Most of what is wrong with a file comes as a plain failure.
     bool of_the_file = created.code() == StatusCode::kInternal;
     return of_the_file ? InvalidArgument(std::string(created.message())) : created;
   }
   model->session_ = library.Own<SessionPtr>(session);
+  TRIUNE_ASSIGN_OR_RETURN(uint64_t copied, CopyMappedFiles(config.path));
   TRIUNE_RETURN_IF_ERROR(model->signature_.Read(library, session, config.name));
-  model->memory_bytes_ = static_cast<uint64_t>(file.st_size);
+  model->memory_bytes_ = static_cast<uint64_t>(file.st_size) + copied;
   return model;
+}
+
+OnnxModel::~OnnxModel() {
+  SessionLock lock;
+  session_.reset();
 }
 
 Status OnnxModel::Infer(const Call& call, triune_response* response) {

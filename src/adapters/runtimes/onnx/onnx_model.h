@@ -15,9 +15,13 @@ namespace triune::onnx {
 class OnnxModel {
  public:
   static Result<std::unique_ptr<OnnxModel>> Load(const OnnxLibrary& library, const triune_model_config& config);
+  ~OnnxModel();
+  OnnxModel(const OnnxModel&) = delete;
+  OnnxModel& operator=(const OnnxModel&) = delete;
 
   const triune_signature& signature() const { return signature_.get(); }
-  /// The size of the model file: the weights, nearly. The library does not say what it holds.
+  /// The size of the model file and of the weights outside: all weights, nearly. The library does not say what it
+  /// holds.
   uint64_t memory_bytes() const { return memory_bytes_; }
 
   /// Small calls whose outputs always have the same shape go through the pool of bound calls; all others make their

@@ -122,7 +122,7 @@ class CategoryNames {
 /// Reads the parts in the order of the file, and holds them to each other in the end.
 class ModelChecker {
  public:
-  explicit ModelChecker(DocumentReader& reader) : reader_(reader) {}
+  ModelChecker(DocumentReader& reader, bool old_vectors) : reader_(reader), old_vectors_(old_vectors) {}
 
   Status Check() {
     bool found = false;
@@ -157,11 +157,11 @@ class ModelChecker {
   }
 
   Status ReadObjective() {
-    return Fields::Read(reader_, {{"softmax_multiclass_param", [&] {
-                                     return Fields::Read(reader_, {{"num_class", [&] {
-                                                                      return ReadParameter(reader_, &objective_classes_);
-                                                                    }}});
-                                   }}});
+    return Fields::Read(
+        reader_,
+        {{"softmax_multiclass_param", [&] {
+            return Fields::Read(reader_, {{"num_class", [&] { return ReadParameter(reader_, &objective_classes_); }}});
+          }}});
   }
 
   /// {"name", "model"}; of dart {"name", "gbtree": {"name", "model"}, "weight_drop"}.
@@ -178,22 +178,25 @@ class ModelChecker {
 
   Status ReadModel() {
     ++models_;
-    return Fields::Read(reader_, {{"trees", [&] { return ReadTrees(); }},
-                                  {"tree_info", [&] { return reader_.Integers(&tree_info_); }},
-                                  {"iteration_indptr",
-                                   [&] {
-                                     has_rounds_ = true;
-                                     return reader_.Integers(&rounds_);
-                                   }},
-                                  {"gbtree_model_param",
-                                   [&] {
-                                     return Fields::Read(
-                                         reader_, {{"num_trees", [&] { return ReadParameter(reader_, &tree_count_); }},
-                                                   {"num_parallel_tree",
-                                                    [&] { return ReadParameter(reader_, &parallel_trees_); }}});
-                                   }},
-                                  {"cats", [&] { return categories_.Read(reader_); }},
-                                  {"weights", [&] { return reader_.CountNumbers(&weights_); }}});
+    return Fields::Read(
+        reader_, {{"trees", [&] { return ReadTrees(); }},
+                  {"tree_info", [&] { return reader_.Integers(&tree_info_); }},
+                  {"iteration_indptr",
+                   [&] {
+                     has_rounds_ = true;
+                     return reader_.Integers(&rounds_);
+                   }},
+                  {"gbtree_model_param",
+                   [&] {
+                     return Fields::Read(
+                         reader_, {{"num_trees", [&] { return ReadParameter(reader_, &tree_count_); }},
+                                   {"num_parallel_tree", [&] { return ReadParameter(reader_, &parallel_trees_); }}});
+                   }},
+                  {"cats", [&] { return categories_.Read(reader_); }},
+                  {"weights", [&] {
+                     has_weights_ = true;
+                     return reader_.CountNumbers(&weights_);
+                   }}});
   }
 
   Status ReadTrees() {
@@ -201,7 +204,7 @@ class ModelChecker {
     return reader_.Array([&]() -> Status {
       std::string name = StrCat("[", ids_.size(), "]");
       TRIUNE_RETURN_IF_ERROR(tree_.Read(reader_).WithContext(name));
-      TRIUNE_RETURN_IF_ERROR(tree_.Check().WithContext(name));
+      TRIUNE_RETURN_IF_ERROR(tree_.Check(old_vectors_).WithContext(name));
       ids_.push_back(tree_.id());
       features_used_ = std::max(features_used_, tree_.features_used());
       int64_t leaf_size = std::max<int64_t>(tree_.leaf_size(), 1);
@@ -230,12 +233,14 @@ class ModelChecker {
   }
 
   Status CheckLinear() const {
-    // Per feature and for the bias.
+    if (models_ != 1 || has_trees_ || !has_weights_) {
+      return InvalidArgument("gradient_booster: lacks the weights of a gblinear");
+    }
+    // Per feature and for the bias; before the first round there are none.
     int64_t want = (features_ + 1) * groups_;
-    // Before its first round, a linear model has no weights.
-    if (models_ == 1 && !has_trees_ && static_cast<int64_t>(weights_) == want) return {};
-    return InvalidArgument(StrCat("gradient_booster.model.weights: got ", weights_, " values, want ", want,
-                                  ", of ", features_, " features, the bias and ", groups_, " outputs"));
+    if (weights_ == 0 || static_cast<int64_t>(weights_) == want) return {};
+    return InvalidArgument(StrCat("gradient_booster.model.weights: got ", weights_, " values, want ", want, ", of ",
+                                  features_, " features, the bias and ", groups_, " outputs"));
   }
 
   Status CheckTrees() const {
@@ -287,12 +292,14 @@ class ModelChecker {
     int64_t tree_groups = vectors ? 1 : groups_;
     for (size_t i = 0; i < tree_info_.size(); ++i) {
       if (tree_info_[i] >= 0 && tree_info_[i] < tree_groups) continue;
-      return Wrong(StrCat("gradient_booster.model.tree_info[", i, "]"), tree_info_[i], StrCat("0 to ", tree_groups - 1));
+      return Wrong(StrCat("gradient_booster.model.tree_info[", i, "]"), tree_info_[i],
+                   StrCat("0 to ", tree_groups - 1));
     }
     return {};
   }
 
   DocumentReader& reader_;
+  bool old_vectors_;
   int64_t features_ = kNotGiven;
   int64_t classes_ = 0;
   int64_t targets_ = 0;
@@ -310,6 +317,7 @@ class ModelChecker {
   int64_t features_used_ = 0;
   size_t weight_drop_ = 0;
   size_t weights_ = 0;
+  bool has_weights_ = false;
   std::vector<int64_t> ids_;
   std::vector<int64_t> tree_info_;
   std::vector<int64_t> rounds_;
@@ -324,6 +332,8 @@ std::unique_ptr<DocumentReader> OpenDocument(std::string_view text) {
   return std::make_unique<JsonReader>(text);
 }
 
-Status CheckModel(std::string_view text) { return ModelChecker(*OpenDocument(text)).Check(); }
+Status CheckModel(std::string_view text, bool old_vectors) {
+  return ModelChecker(*OpenDocument(text), old_vectors).Check();
+}
 
 }  // namespace triune::xgboost

@@ -8,8 +8,8 @@
 namespace triune::xgboost {
 
 /// JSON with the numbers NaN, Infinity and -Infinity, which XGBoost writes for weights that are none. Neither simdjson
-/// nor nlohmann-json knows these, and neither says where its reading differs from XGBoost's own lenient one: there, "1.]"
-/// is a number, and the array goes on.
+/// nor nlohmann-json knows these, and neither says where its reading differs from XGBoost's own lenient one: there,
+/// "1.]" is a number, and the array goes on.
 class JsonReader : public DocumentReader {
  public:
   explicit JsonReader(std::string_view text) : text_(text) {}

@@ -46,6 +46,7 @@ Result<std::unique_ptr<XgboostLibrary>> XgboostLibrary::Open(void* handle, const
   int patch = 0;
   api.XGBoostVersion(&major, &minor, &patch);
   library->version = StrCat(major, ".", minor, ".", patch);
+  library->old_vectors = major < 3 || (major == 3 && minor < 2);
   if (major < kOldestMajor) {
     return FailedPrecondition(
         StrCat("XGBoost is too old: got ", library->version, ", want ", kOldestMajor, ".0 or newer"));

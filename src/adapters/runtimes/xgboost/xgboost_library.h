@@ -41,6 +41,8 @@ struct XgboostLibrary {
   XgboostApi api;
   const triune_host* host = nullptr;
   std::string version;  ///< "3.2.0"
+  /// Reads trees of several targets as versions before 3.2 wrote them; newer libraries crash on them.
+  bool old_vectors = false;
 
   /// `handle` is from dlopen. FailedPrecondition for a library that lacks a function or is older than 2.0.
   static Result<std::unique_ptr<XgboostLibrary>> Open(void* handle, const triune_host* host);

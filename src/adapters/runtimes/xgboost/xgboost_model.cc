@@ -9,6 +9,7 @@
 #include "adapters/runtimes/plugin_boundary.h"
 #include "adapters/runtimes/xgboost/xgboost_check.h"
 #include "adapters/runtimes/xgboost/xgboost_file.h"
+#include "adapters/runtimes/xgboost/xgboost_finite.h"
 #include "base/strings.h"
 
 namespace triune::xgboost {
@@ -75,7 +76,8 @@ thread_local Proxy thread_proxy;
 Result<std::unique_ptr<XgboostModel>> XgboostModel::Load(const XgboostLibrary& library,
                                                          const triune_model_config& config) {
   TRIUNE_ASSIGN_OR_RETURN(std::string content, ReadModelFile(config.path));
-  TRIUNE_RETURN_IF_ERROR(CheckModel(content).WithContext(StrCat("not a sound XGBoost model: ", config.path)));
+  TRIUNE_RETURN_IF_ERROR(
+      CheckModel(content, library.old_vectors).WithContext(StrCat("not a sound XGBoost model: ", config.path)));
   std::unique_ptr<XgboostModel> model(new XgboostModel(library));
   const XgboostApi& api = library.api;
   TRIUNE_RETURN_IF_ERROR(library.Check(api.XGBoosterCreate(nullptr, 0, &model->booster_)));
@@ -198,6 +200,7 @@ Status XgboostModel::PredictCopied(const char* values, Prediction* prediction) {
 
 Status XgboostModel::Infer(const plugin::Call& call, triune_response* response) {
   const triune_tensor& input = call.inputs[0];
+  TRIUNE_RETURN_IF_ERROR(CheckFinite(input));
   Prediction prediction;
   if (input.dims[0] == 0) {
     // XGBoost takes no empty arrays.

@@ -14,7 +14,8 @@
 namespace triune::xgboost {
 
 /// Answers as Python's Booster.predict(DMatrix(x)) does, which is what KServe's xgbserver calls: all trees, also those
-/// after the best iteration of early stopping; NaN is a missing value. Parameters, with their defaults:
+/// after the best iteration of early stopping; NaN is a missing value, infinity an error. Parameters, with their
+/// defaults:
 ///   nthread=1            threads of one call; 0: one per core
 ///   output_margin=false  answer the untransformed margin
 ///   iteration_begin=0, iteration_end=0   the trees of these rounds only; 0,0: all

@@ -13,6 +13,8 @@ constexpr int64_t kNone = -1;
 constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
 /// Nodes that pruning has removed stay in the arrays, with this as their feature.
 constexpr int64_t kDeletedFeature = kLargest;
+/// XGBoost calls itself for each level, and the stack of a thread ends at some hundred thousand.
+constexpr int32_t kDeepest = 20'000;
 /// XGBoost computes with categories as floats, which are exact up to here.
 constexpr int64_t kMostCategories = 1 << 24;
 
@@ -109,7 +111,15 @@ Status Tree::WrongValue(const char* array, size_t index, int64_t got, std::strin
   return InvalidArgument(StrCat(array, "[", index, "]: got ", got, ", want ", want));
 }
 
-Status Tree::Check() {
+Status Tree::Check(bool old_vectors) {
+  if (leaf_size_ > 1 && !old_vectors) {
+    for (Fraction array : {kLeafWeights, kLossChanges, kSumHessian}) {
+      if (has_fraction_[array]) continue;
+      return InvalidArgument(StrCat(kFractionNames[array],
+                                    ": is missing; XGBoost 3.2 and newer read trees of several targets only as they "
+                                    "write them, so serve this model with the version that made it"));
+    }
+  }
   TRIUNE_RETURN_IF_ERROR(CheckLengths());
   TRIUNE_RETURN_IF_ERROR(CheckNodes());
   return has_whole_[kSplitType] ? CheckCategories() : Status();
@@ -134,8 +144,8 @@ Status Tree::CheckLengths() const {
 
 Status Tree::CheckNodes() {
   features_used_ = 0;
-  reached_.assign(static_cast<size_t>(nodes_), false);
-  reached_[0] = true;
+  depth_.assign(static_cast<size_t>(nodes_), 0);
+  depth_[0] = 1;
   // XGBoost 3.2 writes the root's parent as 2^31-1, in trees of several targets as -1.
   int64_t parent = whole_[kParents][0];
   if (parent != kNone && parent != kLargest) return WrongValue("parents", 0, parent, "-1 or 2147483647");
@@ -155,9 +165,23 @@ Status Tree::CheckNodes() {
     return InvalidArgument(StrCat("nodes that are reached from the root: got ", count, ", want ", nodes_ - deleted_,
                                   " (num_nodes less num_deleted)"));
   }
-  for (size_t node = 0; node < reached_.size(); ++node) {
-    if (reached_[node] || whole_[kSplitIndices][node] == kDeletedFeature) continue;
+  for (size_t node = 0; node < depth_.size(); ++node) {
+    if (depth_[node] == 0) TRIUNE_RETURN_IF_ERROR(CheckDeleted(node));
+  }
+  return {};
+}
+
+Status Tree::CheckDeleted(size_t node) const {
+  if (whole_[kSplitIndices][node] != kDeletedFeature) {
     return InvalidArgument(StrCat("node ", node, ": is neither reached from the root nor marked as deleted"));
+  }
+  // XGBoost looks at them when it counts.
+  int64_t parent = whole_[kParents][node];
+  if (parent < 0 || parent >= nodes_) return WrongValue("parents", node, parent, StrCat("a node below ", nodes_));
+  for (Whole side : {kLeft, kRight}) {
+    int64_t child = whole_[side][node];
+    if (child >= kNone && child < nodes_) continue;
+    return WrongValue(kWholeNames[side], node, child, StrCat("-1 or a node below ", nodes_));
   }
   return {};
 }
@@ -178,11 +202,12 @@ Status Tree::CheckChild(size_t node, Whole side) {
     return WrongValue(kWholeNames[side], node, child, StrCat(side == kLeft ? "-1 or " : "", "a node below ", nodes_));
   }
   auto index = static_cast<size_t>(child);
-  if (reached_[index]) return WrongValue(kWholeNames[side], node, child, "a node that no other leads to");
+  if (depth_[index] != 0) return WrongValue(kWholeNames[side], node, child, "a node that no other leads to");
   if (whole_[kParents][index] != static_cast<int64_t>(node)) {
     return WrongValue("parents", index, whole_[kParents][index], std::to_string(node));
   }
-  reached_[index] = true;
+  depth_[index] = depth_[node] + 1;
+  if (depth_[index] > kDeepest) return InvalidArgument(StrCat("node ", node, ": is deeper than ", kDeepest, " levels"));
   to_visit_.push_back(child);
   return {};
 }
@@ -230,7 +255,7 @@ Status Tree::CheckCategories() const {
     if (listed) ++next;
     int64_t type = whole_[kSplitType][node];
     if (type != 0 && type != 1) return WrongValue("split_type", node, type, "0 or 1");
-    bool categorical = type == 1 && reached_[node] && whole_[kLeft][node] != kNone;
+    bool categorical = type == 1 && depth_[node] != 0 && whole_[kLeft][node] != kNone;
     if (categorical && !listed) return WrongValue("split_type", node, type, "0: categories_nodes lacks the node");
   }
   return {};

@@ -22,7 +22,8 @@ class Tree {
 
   /// OK when all arrays fit together and the nodes are a tree: XGBoost follows their numbers without looking.
   /// InvalidArgument names the array, the node, what it says and what it should.
-  Status Check();
+  /// `old_vectors`: whether the library reads trees of several targets as XGBoost before 3.2 wrote them.
+  Status Check(bool old_vectors);
 
   int64_t id() const { return id_; }
   /// Numbers in a leaf, of models with trees for several targets at once; 0 or 1 else.
@@ -54,6 +55,7 @@ class Tree {
   Status CheckNodes();
   Status CheckNode(size_t node);
   Status CheckLeaf(size_t node) const;
+  Status CheckDeleted(size_t node) const;
   Status CheckChild(size_t node, Whole side);
   Status CheckCategories() const;
   Status WrongValue(const char* array, size_t index, int64_t got, std::string_view want) const;
@@ -69,7 +71,7 @@ class Tree {
   std::array<bool, kWholeArrays> has_whole_{};
   std::array<size_t, kFractionArrays> fraction_{};  ///< Lengths: any number will do.
   std::array<bool, kFractionArrays> has_fraction_{};
-  std::vector<bool> reached_;
+  std::vector<int32_t> depth_;  ///< Of each node, the root's is 1; 0: not reached from there.
   std::vector<int64_t> to_visit_;
 };
 

@@ -1,7 +1,8 @@
 #include "adapters/runtimes/xgboost/xgboost_ubjson.h"
 
 #include <cstdint>
-#include <string>
+#include <cstring>
+#include <type_traits>
 
 #include "base/strings.h"
 
@@ -38,14 +39,33 @@ std::optional<size_t> FixedSize(char marker) {
 bool IsInteger(char marker) { return marker != 0 && std::string_view("iUIlL").find(marker) != std::string_view::npos; }
 bool IsNumber(char marker) { return IsInteger(marker) || marker == 'd' || marker == 'D'; }
 
-/// `bytes` are as many as the marker says.
-int64_t DecodeInteger(char marker, const char* bytes) {
-  size_t size = *FixedSize(marker);
-  uint64_t value = 0;
-  for (size_t i = 0; i < size; ++i) value = value << 8U | static_cast<unsigned char>(bytes[i]);
-  size_t unused = 64 - 8 * size;
-  if (marker == 'U') return static_cast<int64_t>(value);
-  return static_cast<int64_t>(value << unused) >> unused;  // the sign
+/// Big-endian integers of one type, one after another.
+template <typename T>
+void DecodeAll(const char* bytes, size_t count, int64_t* values) {
+  for (size_t i = 0; i < count; ++i) {
+    std::make_unsigned_t<T> value = 0;
+    std::memcpy(&value, bytes + i * sizeof(T), sizeof(T));
+    if constexpr (sizeof(T) == 2) value = __builtin_bswap16(value);
+    if constexpr (sizeof(T) == 4) value = __builtin_bswap32(value);
+    if constexpr (sizeof(T) == 8) value = __builtin_bswap64(value);
+    values[i] = static_cast<T>(value);
+  }
+}
+
+/// `bytes` are as many as `count` of these have.
+void DecodeIntegers(char marker, const char* bytes, size_t count, int64_t* values) {
+  switch (marker) {
+    case 'i':
+      return DecodeAll<int8_t>(bytes, count, values);
+    case 'U':
+      return DecodeAll<uint8_t>(bytes, count, values);
+    case 'I':
+      return DecodeAll<int16_t>(bytes, count, values);
+    case 'l':
+      return DecodeAll<int32_t>(bytes, count, values);
+    default:  // 'L'
+      return DecodeAll<int64_t>(bytes, count, values);
+  }
 }
 
 }  // namespace
@@ -147,7 +167,7 @@ Status UbjsonReader::Integers(std::vector<int64_t>* values) {
   size_t size = *FixedSize(head.type);
   const char* bytes = text_.data() + position_;
   values->resize(*head.count);
-  for (size_t i = 0; i < *head.count; ++i) (*values)[i] = DecodeInteger(head.type, bytes + i * size);
+  DecodeIntegers(head.type, bytes, *head.count, values->data());
   return Advance(*head.count * size);
 }
 
@@ -175,7 +195,7 @@ Status UbjsonReader::Integer(int64_t* value) {
   if (!IsInteger(marker)) return Error("want a whole number");
   const char* bytes = text_.data() + position_;
   TRIUNE_RETURN_IF_ERROR(Advance(*FixedSize(marker)));
-  *value = DecodeInteger(marker, bytes);
+  DecodeIntegers(marker, bytes, 1, value);
   return {};
 }
 
