@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -37,6 +38,7 @@ sigset_t BlockStopSignals() {
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);
   sigaddset(&stop, SIGINT);
+  sigaddset(&stop, SIGHUP);  // the terminal is gone
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   return stop;
 }
@@ -60,6 +62,10 @@ void RaiseDescriptorLimit() {
 /// Written beside and renamed, so that whoever waits for it never reads half of it.
 Status WritePortsFile(const std::string& path, int http, int grpc) {
   std::string text = StrCat("{\"http\":", http, ",\"grpc\":", grpc, ",\"pid\":", getpid(), "}\n");
+  struct stat there {};
+  if (stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+    return InvalidArgument(StrCat("--ports-file ", path, " is there already and is not a plain file"));
+  }
   std::string part = path + ".part";
   std::FILE* file = std::fopen(part.c_str(), "we");
   bool written = file != nullptr && std::fputs(text.c_str(), file) >= 0;
@@ -133,15 +139,17 @@ Status Serve(const ServeOptions& options) {
   telemetry::ConfigureLog(level,
                           options.log_format == "json" ? telemetry::LogFormat::kJson : telemetry::LogFormat::kText);
   TRIUNE_RETURN_IF_ERROR(CheckFlagsWithoutEffect(options));
-  sigset_t stop = BlockStopSignals();
   RaiseDescriptorLimit();
-  // Tensors of a megabyte or two are common; mapping and unmapping each would cost more than the request.
-  mallopt(M_MMAP_THRESHOLD, 64 << 20);
-  mallopt(M_TRIM_THRESHOLD, 128 << 20);
+  // Tensors of a megabyte or two are common; mapping and unmapping each would cost more than the request. What is far
+  // larger goes back to the system at once.
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_TRIM_THRESHOLD, 32 << 20);
   model::RuntimeSearch search = model::RuntimeSearch::FromEnvironment();
   search.paths.insert(search.paths.begin(), options.runtime_path.begin(), options.runtime_path.end());
   model::RuntimeRegistry runtimes(std::move(search));
   TRIUNE_ASSIGN_OR_RETURN(std::vector<serving::ModelConfig> models, ModelsToServe(options, runtimes));
+  // Until here a signal may simply end the process; from here on there are threads and requests.
+  sigset_t stop = BlockStopSignals();
   auto repository = std::make_unique<serving::ModelRepository>(runtimes);
   TRIUNE_RETURN_IF_ERROR(repository->Add(std::move(models)));
   auto server = std::make_unique<server::ModelServer>(ServerOptions(options), *repository);

@@ -177,6 +177,7 @@ Result<Deployment> Deploy(const resource::InferenceService& service, const Deplo
   serving::ModelConfig& config = deployment.config;
   config.name = service.metadata.name;
   config.model_namespace = service.metadata.namespace_;
+  config.service = service.metadata.name;
   config.format = spec.format.name;
   config.max_concurrency = static_cast<int>(std::min<int64_t>(service.predictor.container_concurrency, 1 << 20));
   if (service.predictor.timeout.count() > 0) config.request_timeout = service.predictor.timeout;

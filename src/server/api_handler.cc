@@ -35,8 +35,7 @@ std::unique_ptr<http::ExchangeState> ApiHandler::MakeState(http::Exchange& excha
 void ApiHandler::Handle(http::Exchange& exchange) {
   std::string decoded;
   ApiTarget target = ParseTarget(exchange.request.path, decoded);
-  // The prefix names the service; its one model has the same name.
-  if (!target.service.empty() && !target.model.empty() && target.model != target.service) {
+  if (!target.service.empty() && !target.model.empty() && !IsOfService(target)) {
     exchange.response.SetError(NotFound(
         StrCat("model with name ", Quoted(target.model), " does not exist in service ", Quoted(target.service))));
     return exchange.Reply();
@@ -53,6 +52,12 @@ void ApiHandler::Handle(http::Exchange& exchange) {
   static_cast<InferenceCall&>(*exchange.state)
       .Start(target.is_v1 ? serving::Protocol::kV1 : serving::Protocol::kV2, target.model, target.model_namespace,
              target.version);
+}
+
+bool ApiHandler::IsOfService(const ApiTarget& target) const {
+  auto found = repository_.catalog()->Find(target.model, target.model_namespace);
+  // That there is no such model is for later to say.
+  return !found.ok() || (*found)->service() == target.service;
 }
 
 void ApiHandler::Answer(http::Exchange& exchange, const ApiTarget& target) {
@@ -104,7 +109,7 @@ void ApiHandler::AnswerModelList(http::Exchange& exchange, const ApiTarget& targ
   for (const auto& model : repository_.catalog()->models()) {
     const serving::ModelConfig& config = model->config();
     if (!target.service.empty() &&
-        (config.name != target.service || config.model_namespace != target.model_namespace)) {
+        (model->service() != target.service || config.model_namespace != target.model_namespace)) {
       continue;
     }
     if (!first) out.Append(',');

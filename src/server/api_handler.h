@@ -30,6 +30,8 @@ class ApiHandler final : public http::Handler {
   void Handle(http::Exchange& exchange) override;
 
  private:
+  /// Whether the model is one of the service that the path's prefix names.
+  bool IsOfService(const ApiTarget& target) const;
   void Answer(http::Exchange& exchange, const ApiTarget& target);
   void AnswerReady(http::Exchange& exchange);
   void AnswerServerMetadata(http::Exchange& exchange);

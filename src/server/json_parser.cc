@@ -9,9 +9,12 @@ namespace {
 
 constexpr size_t kKeptCapacity = 8U << 20U;
 
+thread_local std::unique_ptr<simdjson::ondemand::parser> whole_parser;
+thread_local std::unique_ptr<simdjson::ondemand::parser> part_parser;
+
 Status Iterate(std::unique_ptr<simdjson::ondemand::parser>& parser, std::string_view text,
                simdjson::ondemand::document* document) {
-  if (parser == nullptr || parser->capacity() > kKeptCapacity) parser = std::make_unique<simdjson::ondemand::parser>();
+  if (parser == nullptr) parser = std::make_unique<simdjson::ondemand::parser>();
   simdjson::padded_string_view padded(text, text.size() + simdjson::SIMDJSON_PADDING);
   if (auto error = parser->iterate(padded).get(*document)) return JsonError(error);
   return {};
@@ -19,14 +22,18 @@ Status Iterate(std::unique_ptr<simdjson::ondemand::parser>& parser, std::string_
 
 }  // namespace
 
+ParserMemory::~ParserMemory() {
+  for (auto* parser : {&whole_parser, &part_parser}) {
+    if (*parser != nullptr && (*parser)->capacity() > kKeptCapacity) parser->reset();
+  }
+}
+
 Status ParseJson(std::span<const std::byte> text, simdjson::ondemand::document* document) {
-  thread_local std::unique_ptr<simdjson::ondemand::parser> parser;
-  return Iterate(parser, {reinterpret_cast<const char*>(text.data()), text.size()}, document);
+  return Iterate(whole_parser, {reinterpret_cast<const char*>(text.data()), text.size()}, document);
 }
 
 Status ParseJsonPart(std::string_view text, simdjson::ondemand::document* document) {
-  thread_local std::unique_ptr<simdjson::ondemand::parser> parser;
-  return Iterate(parser, text, document);
+  return Iterate(part_parser, text, document);
 }
 
 Status ExpectEnd(simdjson::ondemand::document& document) {

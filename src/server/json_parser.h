@@ -9,8 +9,18 @@
 
 namespace triune::server {
 
+/// Gives back, in the end, what this thread's parsers have taken beyond a bound. To be outlived by whoever uses their
+/// documents.
+class ParserMemory {
+ public:
+  ParserMemory() = default;
+  ~ParserMemory();
+  ParserMemory(const ParserMemory&) = delete;
+  ParserMemory& operator=(const ParserMemory&) = delete;
+};
+
 /// Parses `text`, which must be followed by simdjson::SIMDJSON_PADDING readable bytes, with this thread's parser. The
-/// document is valid until the next call on this thread. Memory of the parser beyond a bound is given back then.
+/// document is valid until the next call on this thread.
 Status ParseJson(std::span<const std::byte> text, simdjson::ondemand::document* document);
 
 /// The same with a second parser, for a part of the document that the first one is at.

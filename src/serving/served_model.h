@@ -25,6 +25,7 @@ std::string_view ModelStateName(ModelState state);
 struct ModelConfig {
   std::string name;
   std::string model_namespace = "default";
+  std::string service;  ///< The InferenceService that it belongs to; empty: one of the model's own name.
   std::string version = "1";
   std::string path;    ///< Local file or folder.
   Status unusable;     ///< Not OK: the model can't be found; its loading fails with this.
@@ -44,6 +45,7 @@ class ServedModel final : public model::Predictor {
   ~ServedModel() override;
 
   const ModelConfig& config() const { return config_; }
+  const std::string& service() const { return config_.service.empty() ? config_.name : config_.service; }
   ModelMetrics& metrics() { return metrics_; }
   const ModelMetrics& metrics() const { return metrics_; }
 

@@ -148,12 +148,13 @@ def test_idle_connections_cost_little_memory(open_file_limit, serve, connections
     server = serve(model("vector"))
     for _ in range(200):
         server.check_serving()
+    # One or two connections of before may not be closed yet.
     before, files = server.rss_bytes(), server.open_files()
     while len(connections) < count:
         # In portions that the kernel's queue of new connections can hold.
         portion = [server.connect() for _ in range(500)]
         connections += portion
-        wait_for(lambda: server.open_files() >= files + len(connections), 20, "the connections to be accepted")
+        wait_for(lambda: server.open_files() >= files - 5 + len(connections), 20, "the connections to be accepted")
         if use:
             for connection in portion:
                 connection.sendall(post())
@@ -231,7 +232,7 @@ def test_a_model_file_that_changes_while_it_is_served(serve, tmp_path, change, c
 # ---- the end ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_an_idle_server_at_once(serve, number):
     server = serve(model("vector"))
     with server.connect():  # an open connection does not hold it up

@@ -10,7 +10,7 @@ import pytest
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from server import BODY, INFER, MODELS, exchange, model, post, read_response, tensor
+from server import BODY, INFER, MODELS, exchange, model, post, read_response, tensor, wait_for
 
 # How much later than its time an event may come on a busy machine.
 SLACK_SECONDS = 8
@@ -137,8 +137,18 @@ def test_gzip_cannot_unpack_past_max_buffered_bytes(serve):
     server = serve(model("vector"), "--max-buffered-bytes", 2_000_000)
     answer = server.post(INFER, gzip.compress(b" " * 100_000_000), {"Content-Encoding": "gzip"})
     assert answer.status == 503, answer.body
-    # Given back: a body of nearly as much is taken.
+    # Given back: a body of nearly as much is taken, which goes through a buffer of its own.
     assert server.post(INFER, BODY + b" " * 1_500_000).status == 200
+    server.check_serving()
+
+
+def test_memory_of_a_large_body_is_given_back(serve):
+    server = serve(model("vector"))
+    server.check_serving()
+    before = server.rss_bytes()
+    bomb = gzip.compress(b" " * 200_000_000)
+    assert server.post(INFER, bomb, {"Content-Encoding": "gzip"}, timeout=60).status == 400
+    wait_for(lambda: server.rss_bytes() - before < 60_000_000, 10, "the memory to be given back")
     server.check_serving()
 
 

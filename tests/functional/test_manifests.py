@@ -49,6 +49,22 @@ def test_one_manifest(serve, tmp_path):
     serve(manifest(tmp_path)).check_serving()
 
 
+def test_a_renamed_model_belongs_to_its_service(serve, tmp_path):
+    text = MANIFEST + "      args: [--model_name=renamed]\n"
+    server = serve(manifest(tmp_path, text=text))
+    prefix = "/serving/default/vector"
+    assert server.get(f"{prefix}/v1/models").json == {"models": ["renamed"]}
+    assert server.get(f"{prefix}/v1/models/renamed").json == {"name": "renamed", "ready": True}
+    assert server.get("/serving/default/renamed/v1/models/renamed").status == 404
+    assert server.get("/serving/default/renamed/v1/models").json == {"models": []}
+
+
+def test_a_ports_file_that_is_no_plain_file_is_left_alone(tmp_path):
+    (tmp_path / "folder").mkdir()
+    said = refused(model("vector"), "--ports-file", tmp_path / "folder")
+    assert "--ports-file" in said and "not a plain file" in said
+
+
 def test_a_relative_storage_uri_is_relative_to_the_manifest(serve, tmp_path):
     (tmp_path / "sub").mkdir()
     shutil.copytree(MODELS / "vector", tmp_path / "sub" / "files")

@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -344,6 +347,72 @@ TEST(OnnxTest, TakesItsParametersAndNoOthers) {
   EXPECT_THAT(LoadError("iris.onnx", {{"execution_mode", "fast"}}).message(), HasSubstr("sequential, parallel"));
 }
 
+/// A copy of the model whose weights are in a file of their own.
+class ExternalDataTest : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    fs::remove_all(folder_);
+    // As in a cache of Hugging Face's: links into a folder of contents.
+    fs::create_directories(folder_ / "blobs");
+    fs::create_directories(folder_ / "snapshot");
+    fs::copy_file(DataPath("external_data.onnx"), folder_ / "blobs" / "graph");
+    fs::copy_file(DataPath("external_data.bin"), weights_);
+    fs::create_symlink("../blobs/graph", folder_ / "snapshot" / "model.onnx");
+    fs::create_symlink("../blobs/weights", folder_ / "snapshot" / "external_data.bin");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void ExpectAnswers(Model& model) {
+    InferenceRequest request;
+    for (const Case& wanted : ReadCases(ReadFile("external_data.cases.json"))) {
+      for (int round = 0; round < 3; ++round) {
+        Fill(request, wanted.inputs);
+        ExpectAnswer(model, wanted, request);
+      }
+    }
+  }
+
+  fs::path folder_ = fs::path(::testing::TempDir()) / ("triune_external_data_" + std::to_string(getpid()));
+  fs::path weights_ = folder_ / "blobs" / "weights";
+};
+
+TEST_P(ExternalDataTest, ModelGoesOnWhenItsWeightsAreChangedOrCutShort) {
+  auto runtime = Registry().ForFormat("onnx");
+  ASSERT_TRUE(runtime.ok());
+  auto model = (*runtime)->Load({"external", folder_ / "snapshot" / "model.onnx", "onnx", {}});
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_GT((*model)->MemoryBytes(), 16384U);
+  ExpectAnswers(**model);
+  if (GetParam()) {
+    fs::resize_file(weights_, 0);
+  } else {
+    std::fstream(weights_, std::ios::binary | std::ios::in | std::ios::out) << std::string(16384, '\0');
+  }
+  ExpectAnswers(**model);
+  std::ifstream maps("/proc/self/maps");
+  std::string mapped{std::istreambuf_iterator<char>(maps), {}};
+  EXPECT_THAT(mapped, ::testing::Not(HasSubstr(folder_.string())));
+}
+
+INSTANTIATE_TEST_SUITE_P(Changes, ExternalDataTest, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Truncated" : "Overwritten"; });
+
+TEST(OnnxTest, ModelsWithWeightsOutsideLoadAndUnloadOnManyThreads) {
+  std::vector<Case> cases = ReadCases(ReadFile("external_data.cases.json"));
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      InferenceRequest request;
+      for (int i = 0; i < 25 && !::testing::Test::HasFailure(); ++i) {
+        auto model = MustLoad("external_data.onnx");
+        Fill(request, cases[t % cases.size()].inputs);
+        ExpectAnswer(*model, cases[t % cases.size()], request);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST(XgboostTest, DescribesTheModel) {
   auto model = MustLoad("multiclass.bst");
   const Signature& signature = model->signature();
@@ -371,6 +440,55 @@ TEST(XgboostTest, AnswersNoRowsWithNoRows) {
   InferenceRequest request;
   Fill(request, {input});
   ExpectAnswer(*model, {{}, {output}}, request);
+}
+
+/// The status of the model's answer to one matrix of 2 rows, the last value of which is given.
+template <typename T>
+Status PredictWith(Model& model, DType dtype, T last) {
+  std::vector<T> values(8, T{1});
+  values.back() = last;
+  Tensor input;
+  input.name = "x";
+  input.dtype = dtype;
+  input.shape = Shape({2, 4});
+  input.data = Buffer::CopyOf(std::as_bytes(std::span(values)));
+  InferenceRequest request;
+  InferenceResponse response;
+  Fill(request, {input});
+  TRIUNE_RETURN_IF_ERROR(CheckRequest(model.signature(), request));
+  return model.Infer(request, response);
+}
+
+TEST(XgboostTest, RefusesInfiniteValues) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const char* name : {"multiclass.ubj", "dart.ubj", "linear.ubj"}) {
+    auto model = MustLoad(name);
+    for (float bad : {kInfinity, -kInfinity}) {
+      Status status = PredictWith(*model, DType::kFp32, bad);
+      EXPECT_EQ(status.code(), StatusCode::kInvalidArgument) << name;
+      EXPECT_THAT(status.message(), HasSubstr("row 1, column 3 (from 0)"));
+    }
+    for (double bad : {double{kInfinity}, -double{kInfinity}, 1e39, -1e300, kLargest * (1 + 1e-7)}) {
+      EXPECT_EQ(PredictWith(*model, DType::kFp64, bad).code(), StatusCode::kInvalidArgument) << name << bad;
+    }
+    for (double good : {kLargest, -kLargest, kLargest * (1 + 1e-9), 1e-300, std::nan("")}) {
+      EXPECT_TRUE(PredictWith(*model, DType::kFp64, good).ok()) << name << good;
+    }
+    EXPECT_TRUE(PredictWith(*model, DType::kFp32, std::nanf("")).ok());
+    EXPECT_TRUE(PredictWith(*model, DType::kUint64, ~uint64_t{0}).ok());
+  }
+}
+
+TEST(XgboostTest, CorruptFilesAreRefusedBeforeTheLibrarySeesThem) {
+  fs::path path = fs::path(::testing::TempDir()) / ("triune_corrupt_" + std::to_string(getpid()) + ".json");
+  json model = ReadFile("multiclass.json");
+  model["learner"]["gradient_booster"]["model"]["trees"][0]["left_children"][0] = 1 << 28;
+  std::ofstream(path) << model;
+  auto loaded = (*Registry().ForFormat("xgboost"))->Load({"corrupt", path, "xgboost", {}});
+  fs::remove(path);
+  EXPECT_EQ(loaded.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(loaded.status().message(), AllOf(HasSubstr(path.string()), HasSubstr("left_children[0]: got 268435456")));
 }
 
 TEST(XgboostTest, BrokenFilesSayWhatIsWrong) {

@@ -220,6 +220,7 @@ bool HaveSameRows(const model::InferenceResponse& response) {
 Status DecodeRequest(std::span<const std::byte> body, const model::Signature& signature,
                      model::InferenceRequest& request, Format* format) {
   if (body.empty()) return InvalidArgument("the body is empty: want a JSON object with 'instances' or 'inputs'");
+  ParserMemory memory;
   ondemand::document document;
   TRIUNE_RETURN_IF_ERROR(ParseJson(body, &document));
   ondemand::object top;

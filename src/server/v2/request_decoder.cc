@@ -47,6 +47,7 @@ class Decoder {
     }
     if (json_size == 0) return InvalidArgument("the body is empty: want a JSON object with 'inputs'");
     binary_ = body_.bytes.subspan(json_size);
+    ParserMemory memory;
     ondemand::document document;
     TRIUNE_RETURN_IF_ERROR(ParseJson(body_.bytes.first(json_size), &document));
     ondemand::object top;
