@@ -20,7 +20,8 @@ def client(serve):
 
 
 def test_values_that_are_infinite_or_too_large_for_fp32(client):
-    cases = [(kind, value) for kind in (np.float32, np.float64) for value in (np.inf, -np.inf, np.nan, LARGEST, -LARGEST)]
+    cases = [(kind, value) for kind in (np.float32, np.float64)
+             for value in (np.inf, -np.inf, np.nan, LARGEST, -LARGEST)]
     cases += [(np.float64, value) for value in (1e39, -1e300, LARGEST * (1 + 1e-7), LARGEST * (1 + 1e-9), 1e-300)]
     for name in MODELS:
         booster = xgboost.Booster(model_file=DATA / name)

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "adapters/runtimes/onnx/onnx_mapped_files.h"
 #include "adapters/runtimes/onnx/onnx_options.h"
 #include "adapters/runtimes/onnx/onnx_strings.h"
 #include "adapters/runtimes/onnx/onnx_value.h"
@@ -119,10 +118,7 @@ Result<std::unique_ptr<OnnxModel>> OnnxModel::Load(const OnnxLibrary& library, c
   return model;
 }
 
-OnnxModel::~OnnxModel() {
-  SessionLock lock;
-  session_.reset();
-}
+OnnxModel::~OnnxModel() { release_lock_.emplace(); }
 
 Status OnnxModel::Infer(const Call& call, triune_response* response) {
   if (!may_bind_.load(std::memory_order_relaxed) || !BoundCall::IsSmallEnough(call)) {

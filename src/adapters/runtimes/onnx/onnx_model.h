@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "adapters/runtimes/onnx/onnx_bound_call.h"
 #include "adapters/runtimes/onnx/onnx_library.h"
+#include "adapters/runtimes/onnx/onnx_mapped_files.h"
 #include "adapters/runtimes/onnx/onnx_signature.h"
 
 namespace triune::onnx {
@@ -33,6 +35,8 @@ class OnnxModel {
   Status InferUnbound(const Call& call, triune_response* response, bool bind_next);
 
   const OnnxLibrary& library_;
+  /// Taken by the destructor; stands before the session, so that it goes after it.
+  std::optional<SessionLock> release_lock_;
   SessionPtr session_;
   OnnxSignature signature_;
   uint64_t memory_bytes_ = 0;

@@ -48,7 +48,11 @@ void DecodeAll(const char* bytes, size_t count, int64_t* values) {
     if constexpr (sizeof(T) == 2) value = __builtin_bswap16(value);
     if constexpr (sizeof(T) == 4) value = __builtin_bswap32(value);
     if constexpr (sizeof(T) == 8) value = __builtin_bswap64(value);
-    values[i] = static_cast<T>(value);
+    if constexpr (std::is_same_v<T, int8_t>) {
+      values[i] = value < 128 ? value : value - 256;
+    } else {
+      values[i] = static_cast<T>(value);
+    }
   }
 }
 
@@ -243,13 +247,6 @@ Status UbjsonReader::End() { return position_ == text_.size() ? Status() : Error
 
 bool IsUbjson(std::string_view text) {
   return text.starts_with('{') && text.size() > 1 && std::string_view("\"} \t\r\n").find(text[1]) == text.npos;
-}
-
-Status CheckUbjson(std::string_view text) {
-  UbjsonReader reader(text);
-  if (!text.starts_with('{')) return InvalidArgument("broken UBJSON: no object, at byte 0");
-  TRIUNE_RETURN_IF_ERROR(reader.Skip());
-  return reader.End();
 }
 
 }  // namespace triune::xgboost

@@ -43,9 +43,6 @@ class UbjsonReader : public DocumentReader {
   int level_ = 0;
 };
 
-/// OK when `text` is exactly one well-formed object.
-Status CheckUbjson(std::string_view text);
-
 /// Whether an object is UBJSON rather than JSON: after the brace of JSON comes a quote, a brace or white space.
 bool IsUbjson(std::string_view text);
 

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace triune::xgboost {
 namespace {
@@ -19,7 +21,14 @@ std::string ReadModel(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-TEST(CheckUbjsonTest, AcceptsModels) {
+/// OK when `text` is exactly one well-formed object.
+Status CheckUbjson(std::string_view text) {
+  UbjsonReader reader(text);
+  TRIUNE_RETURN_IF_ERROR(reader.Object([&](std::string_view) { return reader.Skip(); }));
+  return reader.End();
+}
+
+TEST(UbjsonReaderTest, AcceptsModels) {
   for (const char* name : {"multiclass.ubj", "multiclass.bst", "dart.ubj", "linear.ubj", "early_stopped.ubj"}) {
     std::string text = ReadModel(name);
     EXPECT_TRUE(IsUbjson(text)) << name;
@@ -29,7 +38,7 @@ TEST(CheckUbjsonTest, AcceptsModels) {
   EXPECT_FALSE(IsUbjson("{ \"learner\": {}}"));
 }
 
-TEST(CheckUbjsonTest, RefusesEveryPrefixOfAModel) {
+TEST(UbjsonReaderTest, RefusesEveryPrefixOfAModel) {
   std::string text = ReadModel("binary.ubj");
   ASSERT_GT(text.size(), 1000U);
   for (size_t size = 0; size < text.size(); ++size) {
@@ -37,7 +46,7 @@ TEST(CheckUbjsonTest, RefusesEveryPrefixOfAModel) {
   }
 }
 
-TEST(CheckUbjsonTest, KnowsEveryKindOfValue) {
+TEST(UbjsonReaderTest, KnowsEveryKindOfValue) {
   for (const std::string& value :
        {"Z"s, "T"s, "i\1"s, "U\xff"s, "I\0\1"s, "l\0\0\0\1"s, "L\0\0\0\0\0\0\0\1"s, "d\0\0\0\0"s, "D\0\0\0\0\0\0\0\0"s,
         "SU\3abc"s, "{}"s, "[]"s, "[TF[]]"s, "[#U\2TF"s, "[$d#U\2\0\0\0\0\0\0\0\0"s, "[$S#U\2U\1aU\0"s}) {
@@ -46,7 +55,26 @@ TEST(CheckUbjsonTest, KnowsEveryKindOfValue) {
   }
 }
 
-TEST(CheckUbjsonTest, RefusesLengthsThatLie) {
+TEST(UbjsonReaderTest, ReadsIntegersOfEverySize) {
+  const std::vector<std::pair<std::string, std::vector<int64_t>>> arrays = {
+      {"[i\xff"s + "U\xfe" + "I\xff\xfe" + "l\xff\xff\xff\xff" + "]", {-1, 254, -2, -1}},
+      {"[$i#U\2\xff\x7f"s, {-1, 127}},
+      {"[$U#U\2\xff\x7f"s, {255, 127}},
+      {"[$I#U\1\xff\xfe"s, {-2}},
+      {"[$l#U\2\0\0\1\0\xff\xff\xff\xff"s, {256, -1}},
+      {"[$L#U\1\0\0\0\0\0\0\1\0"s, {256}},
+      {"[TF]"s, {1, 0}},
+  };
+  for (const auto& [array, want] : arrays) {
+    std::vector<int64_t> values;
+    UbjsonReader reader(array);
+    EXPECT_TRUE(reader.Integers(&values).ok());
+    EXPECT_TRUE(reader.End().ok());
+    EXPECT_EQ(values, want);
+  }
+}
+
+TEST(UbjsonReaderTest, RefusesLengthsThatLie) {
   for (const std::string& value :
        {"SU\x7f"s + "abc", "Si\xff"s, "SL\xff\xff\xff\xff\xff\xff\xff\xff"s, "[$d#L\x40\0\0\0\0\0\0\0"s,
         "[$D#L\x20\0\0\0\0\0\0\1"s, "[#L\x7f\xff\xff\xff\xff\xff\xff\xff"s, "[$d"s, "[$"s, "[$dU\1"s, "Sd\0\0\0\0"s,
