@@ -109,8 +109,8 @@ class GrpcServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, to_int(options_.metadata_bytes));
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, to_ms(options_.read_timeout));
-    // Clients that vanished are found out by a ping, and idle ones may stay: GRPC_ARG_MAX_CONNECTION_IDLE_MS would put a
-    // filter into every call, which costs a twentieth of its time.
+    // Clients that vanished are found out by a ping, and idle ones may stay: GRPC_ARG_MAX_CONNECTION_IDLE_MS would put
+    // a filter into every call, which costs a twentieth of its time.
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, to_ms(options_.idle_timeout));
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, to_ms(options_.read_timeout));
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
