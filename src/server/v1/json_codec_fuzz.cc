@@ -56,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!CheckData(input).ok()) return 0;  // empty arrays beside others; every tensor is checked before it is used
     response.outputs.Add() = input;
   }
-  server::TextBuffer out;
+  TextBuffer out;
   Check(server::v1::EncodeResponse(response, format, out).ok());
   if (signature.inputs.size() != 1 || request.inputs.size() != 1) return 0;
   std::string json(out.view());
