@@ -4,13 +4,9 @@
 #include <atomic>
 #include <chrono>
 
+#include "triune/time.h"
+
 namespace triune {
-
-using Duration = std::chrono::nanoseconds;
-using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
-
-/// "No deadline".
-inline constexpr TimePoint kNever = TimePoint::max();
 
 /// Monotonic time. Thread-safe.
 class Clock {

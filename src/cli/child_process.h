@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::cli {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace CLI {
 class App;

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::cli {
 

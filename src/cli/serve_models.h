@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "cli/serve_options.h"
 #include "model/runtime_catalog.h"
 #include "serving/served_model.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "data/buffer.h"
 #include "data/dtype.h"
 #include "data/shape.h"

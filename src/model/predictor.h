@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/inference.h"
 
 namespace triune::model {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/inference.h"
 #include "model/signature.h"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::model {
 

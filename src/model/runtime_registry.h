@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/runtime.h"
 #include "model/runtime_catalog.h"
 #include "model/runtime_search.h"

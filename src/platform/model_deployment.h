@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "resource/inference_service.h"
 #include "serving/served_model.h"
 #include "storage/model_location.h"

@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::server {
 

@@ -3,7 +3,7 @@
 
 #include <simdjson.h>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "base/text_buffer.h"
 #include "data/tensor.h"
 

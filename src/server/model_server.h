@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "server/api_handler.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"

@@ -8,7 +8,7 @@
 
 #include "base/bounded_queue.h"
 #include "base/clock.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/predictor.h"
 #include "model/runtime.h"
 #include "serving/call_cost.h"

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "telemetry/metrics.h"
 
 namespace triune::serving {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/runtime_catalog.h"
 #include "serving/served_model.h"
 #include "telemetry/metrics.h"

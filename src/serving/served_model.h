@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/predictor.h"
 #include "model/runtime.h"
 #include "serving/model_metrics.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::storage {
 

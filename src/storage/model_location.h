@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::storage {
 

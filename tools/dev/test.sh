@@ -3,7 +3,7 @@ passed=0
 failed=0
 
 # The libraries whose code runs on several threads at once: what `./dev test` holds under ThreadSanitizer.
-concurrent='^unit\.(base|data|telemetry|model|serving|platform|server|runtimes?)$'
+concurrent='^unit\.(base|data|telemetry|compute|model|serving|platform|server|runtimes?)$'
 
 # run_tests [CTEST ARGUMENTS]
 run_tests() {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "serve/load/connection.h"
 
 namespace triune::bench {

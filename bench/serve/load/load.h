@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "serve/load/bodies.h"
 #include "serve/load/connection.h"
 

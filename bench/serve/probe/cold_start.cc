@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "base/strings.h"
 
 #ifndef NDEBUG

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "triune/runtime.h"
 
 namespace triune::plugin {

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "adapters/runtimes/plugin_boundary.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "triune/runtime.h"
 
 namespace triune::plugin {

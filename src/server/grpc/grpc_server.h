@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "serving/model_repository.h"
 #include "telemetry/metrics.h"
 

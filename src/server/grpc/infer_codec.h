@@ -4,7 +4,7 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "model/inference.h"
 
 namespace triune::server::grpc_api {

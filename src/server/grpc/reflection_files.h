@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::server::grpc_api {
 

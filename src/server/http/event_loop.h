@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/clock.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "server/http/busy_poll.h"
 
 namespace triune::server::http {

@@ -5,7 +5,7 @@
 #include <functional>
 #include <span>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "data/buffer.h"
 #include "server/http/message.h"
 

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "server/http/exchange.h"
 #include "server/http/limits.h"
 #include "telemetry/metrics.h"

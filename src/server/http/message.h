@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/reusable_vector.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "base/text_buffer.h"
 #include "data/buffer.h"
 

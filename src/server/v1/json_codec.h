@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "base/text_buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "data/buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "adapters/runtimes/onnx/onnx_api.h"
-#include "base/status.h"
+#include "triune/status.h"
 #include "triune/runtime.h"
 
 namespace triune::onnx {

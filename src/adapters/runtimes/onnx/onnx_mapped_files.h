@@ -6,7 +6,7 @@
 #include <shared_mutex>
 #include <string>
 
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::onnx {
 

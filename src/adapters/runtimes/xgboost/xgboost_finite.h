@@ -1,7 +1,7 @@
 // The values that XGBoost predicts from.
 #pragma once
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "triune/runtime.h"
 
 namespace triune::xgboost {

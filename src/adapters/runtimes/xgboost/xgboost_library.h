@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "base/status.h"
+#include "triune/status.h"
 #include "triune/runtime.h"
 
 namespace triune::xgboost {

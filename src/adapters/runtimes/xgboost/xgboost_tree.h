@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "adapters/runtimes/xgboost/xgboost_document.h"
-#include "base/status.h"
+#include "triune/status.h"
 
 namespace triune::xgboost {
 

@@ -1,0 +1,14 @@
+// Triune's distributed computing, embedded: tasks and objects.
+//
+//   int Square(int x) { return x * x; }
+//
+//   triune::Session session;
+//   auto a = session.Submit(Square, 7);           // an ObjectRef<int>, at once
+//   auto b = session.Submit(Square, a);           // references stand for their values
+//   triune::Result<int> value = session.Get(b);   // 2401
+#pragma once
+
+#include "triune/core/object_ref.h"    // IWYU pragma: export
+#include "triune/core/session.h"       // IWYU pragma: export
+#include "triune/core/task_options.h"  // IWYU pragma: export
+#include "triune/status.h"             // IWYU pragma: export

@@ -1,0 +1,163 @@
+// A task made from a function and its arguments.
+#pragma once
+
+#include <functional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "triune/core/detail/task.h"
+#include "triune/core/object_ref.h"
+
+namespace triune::detail {
+
+template <typename T>
+struct IsObjectRef : std::false_type {};
+template <typename T>
+struct IsObjectRef<ObjectRef<T>> : std::true_type {};
+
+template <typename T>
+struct IsResult : std::false_type {};
+template <typename T>
+struct IsResult<Result<T>> : std::true_type {};
+
+/// What a function's return type is the result of: Result<T> stands for T, Status for void.
+template <typename T>
+struct ResultOf {
+  using Type = std::remove_cvref_t<T>;
+};
+template <typename T>
+struct ResultOf<Result<T>> {
+  using Type = T;
+};
+template <>
+struct ResultOf<Status> {
+  using Type = void;
+};
+template <>
+struct ResultOf<void> {
+  using Type = void;
+};
+
+/// An argument that was given by value.
+template <typename T>
+class Held {
+ public:
+  template <typename U>
+  Held(Task&, U&& value) : value_(std::forward<U>(value)) {}
+  const Status* error() const noexcept { return nullptr; }
+  /// For the last run; before it the function must find its arguments as they were given.
+  T&& Move() { return std::move(value_); }
+  const T& Look() const { return value_; }
+
+ private:
+  T value_;
+};
+
+/// An argument that is the value of an object.
+template <typename T>
+class Awaited {
+ public:
+  Awaited(Task& task, const ObjectRef<T>& reference) : dependency_(task, reference.object()) {}
+  const Status* error() const noexcept {
+    const Status& status = dependency_.object().status();
+    return status.ok() ? nullptr : &status;
+  }
+  const T& Move() const { return Look(); }
+  const T& Look() const { return *static_cast<const T*>(dependency_.object().value()); }
+
+ private:
+  Dependency dependency_;
+};
+
+/// How an argument is kept: as what the parameter wants, or, when that is not known (void), as it is. An object stands
+/// for its value, unless the function wants the reference itself.
+template <typename Parameter, typename Argument>
+struct StoredAs {
+  using Type = Held<std::decay_t<std::conditional_t<std::is_void_v<Parameter>, Argument, Parameter>>>;
+};
+template <typename Parameter, typename T>
+  requires(!IsObjectRef<std::remove_cvref_t<Parameter>>::value)
+struct StoredAs<Parameter, ObjectRef<T>> {
+  using Type = Awaited<T>;
+};
+
+template <typename Function, typename R, typename... Stored>
+class BoundTask final : public Task {
+ public:
+  template <typename... Arguments>
+  BoundTask(TaskRunner& runner, std::shared_ptr<const TaskOptions> options, Function function, Arguments&&... arguments)
+      : Task(runner, std::move(options)), function_(std::move(function)) {
+    arguments_.Emplace(Init<Stored, Arguments>{*this, arguments}...);
+  }
+
+  void* value() noexcept override {
+    if constexpr (std::is_void_v<R>) {
+      return nullptr;
+    } else {
+      return &value_.get();
+    }
+  }
+
+  Status Invoke(bool last) override {
+    return std::apply(
+        [&](Stored&... stored) -> Status {
+          const Status* error = nullptr;
+          ((error = error != nullptr ? error : stored.error()), ...);
+          if (error != nullptr) return *error;
+          return last ? Keep([&]() -> decltype(auto) { return std::invoke(function_, stored.Move()...); })
+                      : Keep([&]() -> decltype(auto) { return std::invoke(function_, stored.Look()...); });
+        },
+        arguments_.get());
+  }
+
+  void DropArguments() noexcept override {
+    arguments_.Destroy();
+    has_arguments_ = false;
+  }
+
+ private:
+  /// Constructs an argument in its place inside the tuple: it may not move.
+  template <typename S, typename A>
+  struct Init {
+    Task& task;
+    A& argument;
+    operator S() { return S(task, std::forward<A>(argument)); }
+  };
+
+  ~BoundTask() override {
+    if (has_arguments_) arguments_.Destroy();
+    if constexpr (!std::is_void_v<R>) {
+      if (has_value_) value_.Destroy();
+    }
+  }
+
+  template <typename Call>
+  Status Keep(Call&& call) {
+    using Returned = std::remove_cvref_t<decltype(call())>;
+    if constexpr (std::is_void_v<decltype(call())>) {
+      call();
+      return {};
+    } else if constexpr (std::is_same_v<Returned, Status>) {
+      return call();
+    } else if constexpr (IsResult<Returned>::value) {
+      Returned result = call();
+      if (!result.ok()) return std::move(result).status();
+      value_.Emplace(*std::move(result));
+      has_value_ = true;
+      return {};
+    } else {
+      value_.Emplace(call());
+      has_value_ = true;
+      return {};
+    }
+  }
+
+  [[no_unique_address]] Function function_;
+  bool has_arguments_ = true;
+  bool has_value_ = false;
+  [[no_unique_address]] Slot<std::tuple<Stored...>> arguments_;
+  [[no_unique_address]] Slot<R> value_;
+};
+
+}  // namespace triune::detail

@@ -1,0 +1,222 @@
+#include "compute/local/worker_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+#include "compute/spin.h"
+
+namespace triune::compute {
+namespace {
+
+/// A worker looks at the common queue after so many tasks of its own, so that nobody waits for ever.
+constexpr uint32_t kTicksPerInjected = 61;
+constexpr size_t kInjectedBatch = 32;
+/// How long a thread looks for work before it parks: waking it would cost about as much.
+constexpr auto kSearchFor = std::chrono::microseconds(50);
+
+thread_local void* this_worker = nullptr;
+
+}  // namespace
+
+WorkerPool::WorkerPool(int width, Runner& runner)
+    : width_(std::max(width, 1)), runner_(runner), workers_(kMostThreads) {}
+
+WorkerPool::~WorkerPool() {
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] {
+      return Unpack(counts_.load(std::memory_order_seq_cst)).running == 0 && blocked_.load() == 0 && !AnyQueued();
+    });
+    stopping_ = true;
+    for (Worker* worker : parked_) {
+      worker->wake.store(1, std::memory_order_release);
+      worker->wake.notify_one();
+    }
+  }
+  for (auto& worker : owned_) worker->thread.join();
+}
+
+bool WorkerPool::IsWorker() const noexcept {
+  auto* worker = static_cast<Worker*>(this_worker);
+  return worker != nullptr && &worker->pool == this;
+}
+
+void WorkerPool::Enqueue(Task& task) noexcept {
+  if (IsWorker()) {
+    static_cast<Worker*>(this_worker)->deque.Push(&task);
+  } else {
+    injector_.Push(task);
+  }
+  Notify();
+}
+
+void WorkerPool::Notify() noexcept {
+  // The queue was written before, the counts are read now; a worker that parks does it the other way round. Adding
+  // nothing is a fence that ThreadSanitizer knows: one of the two sees the other.
+  uint64_t word = counts_.fetch_add(0, std::memory_order_seq_cst);
+  while (true) {
+    Counts counts = Unpack(word);
+    if (counts.searching > 0 || counts.running >= static_cast<uint32_t>(width_)) return;
+    if (counts_.compare_exchange_weak(word, Pack({counts.running + 1, counts.searching + 1}),
+                                      std::memory_order_seq_cst)) {
+      break;
+    }
+  }
+  if (!WakeOrStart()) counts_.fetch_sub(Pack({1, 1}), std::memory_order_seq_cst);
+}
+
+bool WorkerPool::WakeOrStart() noexcept {
+  std::lock_guard lock(mutex_);
+  if (!parked_.empty()) {
+    Worker* worker = parked_.back();
+    parked_.pop_back();
+    worker->wake.store(1, std::memory_order_release);
+    worker->wake.notify_one();
+    return true;
+  }
+  size_t index = owned_.size();
+  if (index == kMostThreads) return false;
+  try {
+    Worker& worker = *owned_.emplace_back(std::make_unique<Worker>(*this));
+    worker.random = static_cast<uint32_t>(index) * 2654435761U + 1;
+    workers_[index].store(&worker, std::memory_order_release);
+    worker_count_.store(index + 1, std::memory_order_release);
+    worker.thread = std::jthread([this, &worker] { Loop(worker); });
+  } catch (const std::system_error&) {
+    // The deque is empty, and may stay in the list.
+    workers_[index].store(nullptr, std::memory_order_release);
+    owned_.pop_back();
+    worker_count_.store(index, std::memory_order_release);
+    return false;
+  }
+  return true;
+}
+
+void WorkerPool::Loop(Worker& worker) {
+  this_worker = &worker;
+  // A thread begins as one that searches.
+  Task* task = Search(worker);
+  while (task != nullptr) {
+    runner_.Run(*task);
+    // Woken up again it counts as one that searches.
+    bool parked = ParkIfTooMany(worker);
+    if (parked && stopping_.load(std::memory_order_relaxed)) break;
+    task = parked ? nullptr : Next(worker);
+    if (parked) {
+      task = Search(worker);
+    } else if (task == nullptr) {
+      counts_.fetch_add(Pack({0, 1}), std::memory_order_seq_cst);
+      task = Search(worker);
+    }
+  }
+  this_worker = nullptr;
+}
+
+detail::Task* WorkerPool::Next(Worker& worker) noexcept {
+  if (++worker.ticks % kTicksPerInjected == 0) {
+    if (Task* task = TakeInjected(worker)) return task;
+  }
+  if (Task* task = worker.deque.Pop()) return task;
+  if (Task* task = TakeInjected(worker)) return task;
+  return Steal(worker);
+}
+
+detail::Task* WorkerPool::TakeInjected(Worker& worker) noexcept {
+  size_t count;
+  Task* first = injector_.Take(kInjectedBatch, &count);
+  if (first == nullptr) return nullptr;
+  // Pushed latest first, so that they come out in the order in which they came.
+  Task* rest = nullptr;
+  for (Task* task = first->next_; task != nullptr;) {
+    Task* next = task->next_;
+    task->next_ = rest;
+    rest = task;
+    task = next;
+  }
+  while (rest != nullptr) {
+    Task* next = rest->next_;
+    worker.deque.Push(rest);
+    rest = next;
+  }
+  return first;
+}
+
+detail::Task* WorkerPool::Steal(Worker& worker) noexcept {
+  size_t count = worker_count_.load(std::memory_order_acquire);
+  worker.random = worker.random * 1664525U + 1013904223U;
+  for (size_t i = 0, at = worker.random % std::max<size_t>(count, 1); i < count;
+       ++i, at = at + 1 == count ? 0 : at + 1) {
+    Worker* victim = workers_[at].load(std::memory_order_acquire);
+    if (victim == nullptr || victim == &worker) continue;
+    if (Task* task = victim->deque.Steal()) return task;
+  }
+  return nullptr;
+}
+
+bool WorkerPool::AnyQueued() const noexcept {
+  if (!injector_.empty()) return true;
+  size_t count = worker_count_.load(std::memory_order_acquire);
+  for (size_t i = 0; i < count; ++i) {
+    Worker* worker = workers_[i].load(std::memory_order_acquire);
+    if (worker != nullptr && !worker->deque.empty()) return true;
+  }
+  return false;
+}
+
+detail::Task* WorkerPool::Search(Worker& worker) noexcept {
+  while (true) {
+    Spinner spinner;
+    auto until = std::chrono::steady_clock::now() + kSearchFor;
+    do {
+      if (Task* task = Next(worker)) {
+        // The last one that searched sees to it that another one does: there may be more.
+        uint64_t before = counts_.fetch_sub(Pack({0, 1}), std::memory_order_seq_cst);
+        if (Unpack(before).searching == 1 && AnyQueued()) Notify();
+        return task;
+      }
+      spinner.Pause();
+    } while (std::chrono::steady_clock::now() < until);
+    // Not searching any more from here on; whoever queues a task now wakes somebody.
+    PutToSleep(worker, {1, 1});
+    if (AnyQueued()) Notify();  // may choose this very thread
+    worker.wake.wait(0, std::memory_order_acquire);
+    if (stopping_.load(std::memory_order_relaxed)) return nullptr;
+  }
+}
+
+void WorkerPool::PutToSleep(Worker& worker, Counts counted_as) noexcept {
+  std::lock_guard lock(mutex_);
+  worker.wake.store(0, std::memory_order_relaxed);
+  parked_.push_back(&worker);
+  uint64_t before = counts_.fetch_sub(Pack(counted_as), std::memory_order_seq_cst);
+  if (Unpack(before).running == counted_as.running) idle_.notify_all();
+}
+
+bool WorkerPool::ParkIfTooMany(Worker& worker) noexcept {
+  uint64_t word = counts_.load(std::memory_order_relaxed);
+  do {
+    if (Unpack(word).running <= static_cast<uint32_t>(width_)) return false;
+  } while (!counts_.compare_exchange_weak(word, word - Pack({1, 0}), std::memory_order_seq_cst));
+  PutToSleep(worker, {0, 0});
+  worker.wake.wait(0, std::memory_order_acquire);
+  return true;
+}
+
+void WorkerPool::BeginBlocking() noexcept {
+  blocked_.fetch_add(1);
+  counts_.fetch_sub(Pack({1, 0}), std::memory_order_seq_cst);
+  if (AnyQueued()) Notify();
+}
+
+void WorkerPool::EndBlocking() noexcept {
+  counts_.fetch_add(Pack({1, 0}), std::memory_order_seq_cst);
+  blocked_.fetch_sub(1);
+}
+
+size_t WorkerPool::thread_count() const {
+  std::lock_guard lock(mutex_);
+  return owned_.size();
+}
+
+}  // namespace triune::compute
