@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "triune/status.h"
 #include "cli/serve_options.h"
 #include "model/runtime_catalog.h"
 #include "serving/served_model.h"
+#include "triune/status.h"
 
 namespace triune::cli {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "triune/status.h"
 #include "data/buffer.h"
 #include "data/dtype.h"
 #include "data/shape.h"
+#include "triune/status.h"
 
 namespace triune {
 

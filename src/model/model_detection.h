@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "triune/status.h"
 #include "model/runtime_catalog.h"
 #include "triune/runtime.h"
+#include "triune/status.h"
 
 namespace triune::model {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "triune/status.h"
 #include "model/inference.h"
+#include "triune/status.h"
 
 namespace triune::model {
 

@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "triune/status.h"
 #include "model/inference.h"
 #include "model/signature.h"
+#include "triune/status.h"
 
 namespace triune::model {
 

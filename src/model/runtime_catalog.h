@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "triune/status.h"
 #include "model/runtime.h"
+#include "triune/status.h"
 
 namespace triune::model {
 

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "triune/status.h"
 #include "model/runtime.h"
 #include "model/runtime_catalog.h"
 #include "model/runtime_search.h"
+#include "triune/status.h"
 
 namespace triune::model {
 

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "triune/status.h"
 #include "resource/inference_service.h"
 #include "serving/served_model.h"
 #include "storage/model_location.h"
+#include "triune/status.h"
 
 namespace triune::platform {
 

@@ -3,9 +3,9 @@
 
 #include <simdjson.h>
 
-#include "triune/status.h"
 #include "base/text_buffer.h"
 #include "data/tensor.h"
+#include "triune/status.h"
 
 namespace triune::server {
 

@@ -9,13 +9,13 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "triune/status.h"
 #include "server/api_handler.h"
 #include "server/grpc/grpc_server.h"
 #include "server/http/http_server.h"
 #include "server/http/middleware.h"
 #include "serving/model_repository.h"
 #include "telemetry/metrics.h"
+#include "triune/status.h"
 
 namespace triune::server {
 

@@ -8,11 +8,11 @@
 
 #include "base/bounded_queue.h"
 #include "base/clock.h"
-#include "triune/status.h"
 #include "model/predictor.h"
 #include "model/runtime.h"
 #include "serving/call_cost.h"
 #include "serving/model_metrics.h"
+#include "triune/status.h"
 
 namespace triune::serving {
 

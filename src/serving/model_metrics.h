@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "triune/status.h"
 #include "telemetry/metrics.h"
+#include "triune/status.h"
 
 namespace triune::serving {
 

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "triune/status.h"
 #include "model/runtime_catalog.h"
 #include "serving/served_model.h"
 #include "telemetry/metrics.h"
+#include "triune/status.h"
 
 namespace triune::serving {
 

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "triune/status.h"
 #include "model/predictor.h"
 #include "model/runtime.h"
 #include "serving/model_metrics.h"
+#include "triune/status.h"
 
 namespace triune::serving {
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdio>
 
-#include "triune/status.h"
 #include "serve/load/connection.h"
+#include "triune/status.h"
 
 namespace triune::bench {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "triune/status.h"
 #include "serve/load/bodies.h"
 #include "serve/load/connection.h"
+#include "triune/status.h"
 
 namespace triune::bench {
 

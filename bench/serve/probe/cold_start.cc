@@ -18,8 +18,8 @@
 #include <thread>
 #include <vector>
 
-#include "triune/status.h"
 #include "base/strings.h"
+#include "triune/status.h"
 
 #ifndef NDEBUG
 #error "build it with CMAKE_BUILD_TYPE=Release"

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "triune/status.h"
 #include "triune/runtime.h"
+#include "triune/status.h"
 
 namespace triune::plugin {
 

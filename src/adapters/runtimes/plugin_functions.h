@@ -6,8 +6,8 @@
 #include <span>
 
 #include "adapters/runtimes/plugin_boundary.h"
-#include "triune/status.h"
 #include "triune/runtime.h"
+#include "triune/status.h"
 
 namespace triune::plugin {
 

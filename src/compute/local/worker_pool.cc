@@ -187,8 +187,10 @@ detail::Task* WorkerPool::Search(Worker& worker) noexcept {
 
 void WorkerPool::PutToSleep(Worker& worker, Counts counted_as) noexcept {
   std::lock_guard lock(mutex_);
-  worker.wake.store(0, std::memory_order_relaxed);
-  parked_.push_back(&worker);
+  // Whoever ends the pool has woken those that were parked, and nobody comes for one more.
+  bool is_late = stopping_.load(std::memory_order_relaxed);
+  worker.wake.store(is_late ? 1 : 0, std::memory_order_relaxed);
+  if (!is_late) parked_.push_back(&worker);
   uint64_t before = counts_.fetch_sub(Pack(counted_as), std::memory_order_seq_cst);
   if (Unpack(before).running == counted_as.running) idle_.notify_all();
 }

@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
-#include "triune/status.h"
 #include "serving/model_repository.h"
 #include "telemetry/metrics.h"
+#include "triune/status.h"
 
 namespace triune::server::grpc_api {
 

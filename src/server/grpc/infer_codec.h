@@ -4,8 +4,8 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
-#include "triune/status.h"
 #include "model/inference.h"
+#include "triune/status.h"
 
 namespace triune::server::grpc_api {
 

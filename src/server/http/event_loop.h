@@ -9,8 +9,8 @@
 #include <span>
 
 #include "base/clock.h"
-#include "triune/status.h"
 #include "server/http/busy_poll.h"
+#include "triune/status.h"
 
 namespace triune::server::http {
 

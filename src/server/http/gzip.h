@@ -5,9 +5,9 @@
 #include <functional>
 #include <span>
 
-#include "triune/status.h"
 #include "data/buffer.h"
 #include "server/http/message.h"
+#include "triune/status.h"
 
 namespace triune::server::http {
 

@@ -6,10 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include "triune/status.h"
 #include "server/http/exchange.h"
 #include "server/http/limits.h"
 #include "telemetry/metrics.h"
+#include "triune/status.h"
 
 namespace triune::server::http {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/reusable_vector.h"
-#include "triune/status.h"
 #include "base/text_buffer.h"
 #include "data/buffer.h"
+#include "triune/status.h"
 
 namespace triune::server::http {
 

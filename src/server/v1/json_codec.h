@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <span>
 
-#include "triune/status.h"
 #include "base/text_buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"
+#include "triune/status.h"
 
 namespace triune::server::v1 {
 

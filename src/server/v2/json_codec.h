@@ -5,11 +5,11 @@
 #include <optional>
 #include <span>
 
-#include "triune/status.h"
 #include "data/buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"
 #include "server/http/message.h"
+#include "triune/status.h"
 
 namespace triune::server::v2 {
 

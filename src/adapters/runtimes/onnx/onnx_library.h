@@ -5,8 +5,8 @@
 #include <string>
 
 #include "adapters/runtimes/onnx/onnx_api.h"
-#include "triune/status.h"
 #include "triune/runtime.h"
+#include "triune/status.h"
 
 namespace triune::onnx {
 

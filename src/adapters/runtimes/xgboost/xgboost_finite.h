@@ -1,8 +1,8 @@
 // The values that XGBoost predicts from.
 #pragma once
 
-#include "triune/status.h"
 #include "triune/runtime.h"
+#include "triune/status.h"
 
 namespace triune::xgboost {
 

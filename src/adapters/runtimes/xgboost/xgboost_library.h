@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "triune/status.h"
 #include "triune/runtime.h"
+#include "triune/status.h"
 
 namespace triune::xgboost {
 
