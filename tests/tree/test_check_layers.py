@@ -12,15 +12,15 @@ RIGHT = {
     "src/base/CMakeLists.txt": "triune_library(base DEPS Threads::Threads)\n",
     "src/base/status.h": "#include <string>\n",
     "src/data/CMakeLists.txt": "triune_library(data DEPS base)\n",
-    "src/data/tensor.h": '#include "triune/status.h"\n#include "data/dtype.h"\n',
+    "src/data/tensor.h": '#include "base/status.h"\n#include "data/dtype.h"\n',
     "src/data/dtype.h": "",
     "src/model/CMakeLists.txt": "triune_library(model\n               DEPS data # not base: it comes with data\n"
                                 "               PRIVATE_DEPS yaml-cpp)\n",
-    "src/model/model.cc": '#include "triune/status.h"\n#include "triune/runtime.h"\n',
+    "src/model/model.cc": '#include "base/status.h"\n#include "triune/runtime.h"\n',
     "src/server/CMakeLists.txt": "triune_library(server DEPS model PRIVATE_DEPS grpc_static)\n",
     "src/server/grpc.cc": '#include <grpcpp/server.h>\n#include <boost/beast/http.hpp>\n#include "health.pb.h"\n',
     "src/adapters/CMakeLists.txt": "add_subdirectory(runtimes)\n",
-    "src/adapters/runtimes/onnx/plugin.cc": '#include "adapters/runtimes/onnx/api.h"\n#include "triune/status.h"\n'
+    "src/adapters/runtimes/onnx/plugin.cc": '#include "adapters/runtimes/onnx/api.h"\n#include "base/status.h"\n'
                                             '#include "triune/runtime.h"\n',
     "src/adapters/runtimes/onnx/plugin_test.cc": '#include "model/model.h"\n',
     "src/adapters/runtimes/onnx/api.h": "",
@@ -54,7 +54,7 @@ def test_a_tree_that_is_right_has_no_errors(tmp_path):
     ("src/server/grpc.cc", '#include "adapters/runtimes/onnx/api.h"\n', "src/server/grpc.cc:1", "only app"),
     ("src/adapters/runtimes/onnx/plugin.cc", '#include "data/tensor.h"\n', "onnx/plugin.cc:1", "only include/triune"),
     ("src/adapters/runtimes/onnx/plugin.cc", '#include "triune/core.h"\n', "onnx/plugin.cc:1", "no include/"),
-    ("include/triune/runtime.h", '#include "triune/status.h"\n', "include/triune/runtime.h:1", "public header"),
+    ("include/triune/runtime.h", '#include "base/status.h"\n', "include/triune/runtime.h:1", "public header"),
     ("include/triune/runtime.h", "#include <grpcpp/grpcpp.h>\n", "include/triune/runtime.h:1", "public header"),
     ("src/base/CMakeLists.txt", "triune_library(base DEPS data)\n", "src/base/CMakeLists.txt", "depend on each other"),
     ("src/server/CMakeLists.txt", "triune_library(server DEPS model adapters)\n", "src/server", "only app may"),
