@@ -51,6 +51,8 @@ void Execute(detail::Task& task) noexcept {
   task.SetReady(std::move(status));
 }
 
+}  // namespace
+
 /// A thread that sleeps until so many of several objects are ready.
 class Sleeper final : public detail::Waiter {
  public:
@@ -83,8 +85,6 @@ class Sleeper final : public detail::Waiter {
   size_t count_;
 };
 
-}  // namespace
-
 void LocalEngine::Run(detail::Task& task) noexcept {
   if (task.Advance(detail::Task::kQueued, detail::Task::kRunning)) Execute(task);
   task.Unref();
@@ -108,13 +108,18 @@ bool LocalEngine::WaitFor(detail::Object& object, TimePoint deadline) {
   }
   Sleeper sleeper(1);
   if (!object.AddWaiter(sleeper)) return true;
-  bool is_worker = pool_.IsWorker();
-  if (is_worker) pool_.BeginBlocking();
-  bool ready = sleeper.Sleep(deadline);
-  if (is_worker) pool_.EndBlocking();
+  bool ready = Sleep(sleeper, deadline);
   if (ready || object.RemoveWaiter(sleeper)) return ready;
   sleeper.WaitUntilCalled(1);
   return true;
+}
+
+bool LocalEngine::Sleep(Sleeper& sleeper, TimePoint deadline) {
+  const bool is_worker = pool_.IsWorker();
+  if (is_worker) pool_.BeginBlocking();
+  const bool enough = sleeper.Sleep(deadline);
+  if (is_worker) pool_.EndBlocking();
+  return enough;
 }
 
 void LocalEngine::WaitForSome(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) {
@@ -132,10 +137,7 @@ void LocalEngine::WaitForSome(std::span<detail::Object* const> objects, size_t c
     entry.is_listed = object->AddWaiter(entry);
     if (!entry.is_listed) sleeper.OnReady(*object);
   }
-  bool is_worker = pool_.IsWorker();
-  if (is_worker) pool_.BeginBlocking();
-  sleeper.Sleep(deadline);
-  if (is_worker) pool_.EndBlocking();
+  Sleep(sleeper, deadline);
   size_t called = objects.size();
   for (size_t i = 0; i < objects.size(); ++i) {
     if (entries[i].is_listed && objects[i]->RemoveWaiter(entries[i])) --called;

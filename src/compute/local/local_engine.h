@@ -6,6 +6,8 @@
 
 namespace triune::compute {
 
+class Sleeper;
+
 class LocalEngine final : public detail::Engine, private WorkerPool::Runner {
  public:
   explicit LocalEngine(int cpus) : pool_(cpus, *this) {}
@@ -17,6 +19,8 @@ class LocalEngine final : public detail::Engine, private WorkerPool::Runner {
 
  private:
   void Run(detail::Task& task) noexcept override;
+  /// Lets another thread take this one's place meanwhile. False when the deadline passed first.
+  bool Sleep(Sleeper& sleeper, TimePoint deadline);
 
   WorkerPool pool_;
 };

@@ -99,13 +99,13 @@ void WorkerPool::Loop(Worker& worker) {
   Task* task = Search(worker);
   while (task != nullptr) {
     runner_.Run(*task);
-    // Woken up again it counts as one that searches.
-    bool parked = ParkIfTooMany(worker);
-    if (parked && stopping_.load(std::memory_order_relaxed)) break;
-    task = parked ? nullptr : Next(worker);
-    if (parked) {
-      task = Search(worker);
-    } else if (task == nullptr) {
+    if (ParkIfTooMany(worker)) {
+      if (stopping_.load(std::memory_order_relaxed)) break;
+      task = Search(worker);  // whoever woke it counted it as one that searches
+      continue;
+    }
+    task = Next(worker);
+    if (task == nullptr) {
       counts_.fetch_add(Pack({0, 1}), std::memory_order_seq_cst);
       task = Search(worker);
     }

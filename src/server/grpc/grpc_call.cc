@@ -176,10 +176,9 @@ void GrpcCall::RecycleWhenDone() {
 }
 
 void GrpcCall::StartInfer() {
-  const Clock& clock = Clock::System();
   model::CallContext& context = steps_.context;
   context.Clear();
-  context.received = clock.Now();
+  context.received = Clock::System().Now();
   context.may_run_inline = true;
   context.deadline = DeadlineOf(*context_);
   if (calls_.request_timeout_.count() > 0) {
@@ -201,7 +200,7 @@ void GrpcCall::StartInfer() {
 void GrpcCall::Infer(bool on_lane) {
   model::CallContext& context = steps_.context;
   const TimePoint deadline = context.deadline;
-  TimePoint start = Clock::System().Now();
+  const TimePoint start = on_lane ? context.received : Clock::System().Now();
   size_t request_bytes = in_.Length();
   Status decoded = DecodeInferRequest(in_, steps_.request, &contents_);
   in_.Clear();

@@ -53,69 +53,57 @@ Status JsonReader::Another(char end, bool* first, bool* another) {
   return {};
 }
 
-Status JsonReader::Object(const std::function<Status(std::string_view key)>& member) {
-  if (Next() != '{') return Error("want an object");
-  if (level_ >= kMostLevels) return Error("nested too deeply");
-  ++level_;
+template <typename Item>
+Status JsonReader::Items(char open, char close, std::string_view want, Item item) {
+  if (Next() != open) return Error(StrCat("want ", want));
   ++position_;
   bool first = true;
-  bool another = true;
   while (true) {
-    TRIUNE_RETURN_IF_ERROR(Another('}', &first, &another));
-    if (!another) break;
+    bool another = true;
+    TRIUNE_RETURN_IF_ERROR(Another(close, &first, &another));
+    if (!another) return {};
+    TRIUNE_RETURN_IF_ERROR(item());
+  }
+}
+
+template <typename Item>
+Status JsonReader::Nested(char open, char close, std::string_view want, Item item) {
+  if (Next() == open && level_ >= kMostLevels) return Error("nested too deeply");
+  ++level_;
+  TRIUNE_RETURN_IF_ERROR(Items(open, close, want, item));
+  --level_;
+  return {};
+}
+
+Status JsonReader::Object(const std::function<Status(std::string_view key)>& member) {
+  return Nested('{', '}', "an object", [&]() -> Status {
     std::string_view key;
     TRIUNE_RETURN_IF_ERROR(Text(&key));
     if (Next() != ':') return Error("want a colon");
     ++position_;
-    TRIUNE_RETURN_IF_ERROR(member(key));
-  }
-  --level_;
-  return {};
+    return member(key);
+  });
 }
 
-Status JsonReader::Array(const std::function<Status()>& item) {
-  if (Next() != '[') return Error("want an array");
-  if (level_ >= kMostLevels) return Error("nested too deeply");
-  ++level_;
-  ++position_;
-  bool first = true;
-  bool another = true;
-  while (true) {
-    TRIUNE_RETURN_IF_ERROR(Another(']', &first, &another));
-    if (!another) break;
-    TRIUNE_RETURN_IF_ERROR(item());
-  }
-  --level_;
-  return {};
-}
+Status JsonReader::Array(const std::function<Status()>& item) { return Nested('[', ']', "an array", item); }
 
 Status JsonReader::Integers(std::vector<int64_t>* values) {
   values->clear();
-  if (Next() != '[') return Error("want an array of whole numbers");
-  ++position_;
-  bool first = true;
-  bool another = true;
-  while (true) {
-    TRIUNE_RETURN_IF_ERROR(Another(']', &first, &another));
-    if (!another) return {};
+  return Items('[', ']', "an array of whole numbers", [&]() -> Status {
     int64_t value = 0;
     TRIUNE_RETURN_IF_ERROR(Integer(&value));
     values->push_back(value);
-  }
+    return {};
+  });
 }
 
 Status JsonReader::CountNumbers(size_t* count) {
   *count = 0;
-  if (Next() != '[') return Error("want an array of numbers");
-  ++position_;
-  bool first = true;
-  bool another = true;
-  while (true) {
-    TRIUNE_RETURN_IF_ERROR(Another(']', &first, &another));
-    if (!another) return {};
+  return Items('[', ']', "an array of numbers", [&]() -> Status {
     TRIUNE_RETURN_IF_ERROR(Number());
     ++*count;
-  }
+    return {};
+  });
 }
 
 Status JsonReader::Integer(int64_t* value) {

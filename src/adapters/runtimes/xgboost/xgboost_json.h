@@ -33,6 +33,12 @@ class JsonReader : public DocumentReader {
   size_t Digits();
   /// Between the items of an array or object: whether another one follows. `first` is cleared.
   Status Another(char end, bool* first, bool* another);
+  /// From the opening bracket to the closing one; calls `item` before each item.
+  template <typename Item>
+  Status Items(char open, char close, std::string_view want, Item item);
+  /// The same, one level deeper, for items that may be anything.
+  template <typename Item>
+  Status Nested(char open, char close, std::string_view want, Item item);
   Status Error(std::string_view what) const;
 
   std::string_view text_;
