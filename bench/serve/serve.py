@@ -8,6 +8,7 @@ Exit status: 0 measured; 1 an answer was wrong, a count did not add up, or, with
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def arguments():
     parser.add_argument("--triune", default=f"{ROOT}/build/release/bin/triune", help="the server's binary")
     parser.add_argument("--build", default=f"{ROOT}/build/bench", help="where floors and load makers are built")
     parser.add_argument("--runtime-path", default=f"{ROOT}/.deps/runtimes", help="where triune finds ONNX Runtime")
+    parser.add_argument("--serve-args", default="", help='flags for triune serve: --serve-args="--busy-poll-us 0"')
     parser.add_argument("--quick", action="store_true", help="short runs: to see that it works, not for figures")
     parser.add_argument("--runs", type=int, default=5, help="repetitions of each comparison")
     parser.add_argument("--seconds", type=float, default=3, help="measured time of one load run")
@@ -176,7 +178,8 @@ class Ours:
     def command(bench, names, http_port, grpc_port):
         return [os.path.abspath(bench.args.triune), "serve", *(f"{name}={bench.models[name]}" for name in names),
                 "--http-port", str(http_port), "--grpc-port", str(grpc_port), "--http-threads", "1",
-                "--grpc-threads", "1", "--log-level", "warning", "--runtime-path", bench.args.runtime_path]
+                "--grpc-threads", "1", "--log-level", "warning", "--runtime-path", bench.args.runtime_path,
+                *shlex.split(bench.args.serve_args)]
 
     def target(self, model, kind):
         return self.bench.target(self.server, self.ports["grpc" if kind == "grpc" else "http"], model, kind)
