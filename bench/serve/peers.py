@@ -6,9 +6,9 @@ servers give one output of the two) is left out.
 """
 import json
 import os
-import subprocess
 import sys
 
+import prepare
 from load import LoadFailed
 from report import Row, spread
 from server import Server, answers, free_port
@@ -42,18 +42,6 @@ TRITON = ("triton: not measured. Its server is on PyPI (nvidia-pytriton), but wi
           "is in no package registry; docs/benchmarks.md has reference figures.")
 
 
-def _environment(bench, name):
-    """The peer's Python environment, made the first time."""
-    venv = f"{bench.args.build}/peers/{name}"
-    if not os.path.exists(f"{venv}/.done"):
-        print(f"installing {name}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([f"{venv}/bin/python", "-m", "pip", "install", "--quiet", "-r", f"{HERE}/{name}.txt"],
-                       check=True)
-        open(f"{venv}/.done", "w").close()
-    return venv
-
-
 def measure(bench, name, measures):
     """Yields (row, details) for one peer."""
     if name == "triton":
@@ -61,7 +49,7 @@ def measure(bench, name, measures):
         return
     if name not in PEERS:
         raise RuntimeError(f"no such peer: {name}; there are {', '.join(PEERS)}")
-    venv = _environment(bench, name)
+    venv = prepare.environment(f"{bench.args.build}/peers", f"{HERE}/{name}.txt")
     ports = free_port(), free_port()
     command = PEERS[name](bench, venv, *ports)
     ready = "/v2/models/iris/ready"

@@ -17,11 +17,12 @@ from contextlib import ExitStack
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.dirname(HERE))  # for what all benchmarks share
 
 import bodies  # noqa: E402
 import models  # noqa: E402
 import peers  # noqa: E402
+import prepare  # noqa: E402
 import report  # noqa: E402
 import verify  # noqa: E402
 from load import LoadFailed, LoadMaker, h2load, wrk  # noqa: E402
@@ -67,10 +68,7 @@ def arguments():
 def build(args):
     """Builds floors and load makers; refuses a server built in another way than they are."""
     say("building the floors and the load makers")
-    subprocess.run(["cmake", "-S", ROOT, "-B", args.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-                    "-DTRIUNE_BENCH=ON", "-DTRIUNE_TESTS=OFF"], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", args.build, "--target", "bench_serve"], check=True, stdout=sys.stderr)
-    settings = report.build_settings(args.build)
+    settings = prepare.build(ROOT, args.build, "bench_serve")
     if not args.floors_only:
         if not os.path.exists(args.triune):
             sys.exit(f"no {args.triune}: build it first (./dev build)")
@@ -323,14 +321,8 @@ def main():
             say(report.table([row]).splitlines()[-1])
     out = args.out or f"{args.build}/results/serve-{header['time'].replace(':', '')}.json"
     report.write(out, header, rows, details)
-    place = header["machine"]
-    print(f"\n{place['cpu']}, {place['cores']} cores, {place['system']}, kernel {place['kernel']}; commit "
-          f"{header['commit']}; {header['build']['type']} {header['build']['flags']}; {args.runs} runs of "
-          f"{args.seconds} s each, medians{' (QUICK: not for figures)' if args.quick else ''}\n")
-    print(report.tables(rows))
-    print(f"\n{out}")
-    missed = [row.measure for row in rows if row.reached is False]
-    return 1 if args.enforce and missed else 0
+    report.show(header, rows, out)
+    return report.exit_status(rows, args.enforce)
 
 
 if __name__ == "__main__":

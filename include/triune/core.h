@@ -8,7 +8,11 @@
 //   triune::Result<int> value = session.Get(b);   // 2401
 #pragma once
 
-#include "triune/core/object_ref.h"    // IWYU pragma: export
-#include "triune/core/session.h"       // IWYU pragma: export
-#include "triune/core/task_options.h"  // IWYU pragma: export
-#include "triune/status.h"             // IWYU pragma: export
+#include "triune/core/actor.h"            // IWYU pragma: export
+#include "triune/core/actor_options.h"    // IWYU pragma: export
+#include "triune/core/errors.h"           // IWYU pragma: export
+#include "triune/core/object_ref.h"       // IWYU pragma: export
+#include "triune/core/runtime_context.h"  // IWYU pragma: export
+#include "triune/core/session.h"          // IWYU pragma: export
+#include "triune/core/task_options.h"     // IWYU pragma: export
+#include "triune/status.h"                // IWYU pragma: export

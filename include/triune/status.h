@@ -36,6 +36,12 @@ inline constexpr int kStatusCodeCount = 17;
 /// "OK", "INVALID_ARGUMENT", ...: gRPC's own spelling.
 std::string_view StatusCodeName(StatusCode code);
 
+/// More about an error, for programs: TaskError is one. Immutable.
+class StatusDetail {
+ public:
+  virtual ~StatusDetail() = default;
+};
+
 /// The outcome of an operation: OK, or a code with a message for the person who caused it. One pointer, null when OK.
 /// Messages have their fixed text first and values last: "input dtype differs from signature: got FP64, want FP32".
 /// Thread-compatible.
@@ -60,10 +66,20 @@ class [[nodiscard]] Status {
   /// The same code with `context` and ": " put before the message. OK stays OK.
   Status WithContext(std::string_view context) const;
 
+  /// Null when there is none. WithContext keeps it.
+  const StatusDetail* detail() const noexcept { return rep_ ? rep_->detail.get() : nullptr; }
+  /// The same error with this detail. Not for OK.
+  Status WithDetail(std::shared_ptr<const StatusDetail> detail) && {
+    assert(!ok());
+    rep_->detail = std::move(detail);
+    return std::move(*this);
+  }
+
  private:
   struct Rep {
     StatusCode code;
     std::string message;
+    std::shared_ptr<const StatusDetail> detail{};
   };
   std::unique_ptr<Rep> rep_;
 };

@@ -12,7 +12,8 @@ std::string_view StatusCodeName(StatusCode code) {
 }
 
 Status::Status(StatusCode code, std::string message)
-    : rep_(code == StatusCode::kOk ? nullptr : std::make_unique<Rep>(Rep{code, std::move(message)})) {}
+    : rep_(code == StatusCode::kOk ? nullptr
+                                   : std::make_unique<Rep>(Rep{.code = code, .message = std::move(message)})) {}
 
 std::string Status::ToString() const {
   if (ok()) return "OK";
@@ -21,7 +22,9 @@ std::string Status::ToString() const {
 
 Status Status::WithContext(std::string_view context) const {
   if (ok()) return {};
-  return Status(code(), std::string(context) + ": " + rep_->message);
+  Status status(code(), std::string(context) + ": " + rep_->message);
+  status.rep_->detail = rep_->detail;
+  return status;
 }
 
 Status Cancelled(std::string message) { return Status(StatusCode::kCancelled, std::move(message)); }

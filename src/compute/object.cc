@@ -5,7 +5,7 @@
 namespace triune::detail {
 
 uintptr_t Object::Lock() noexcept {
-  Spinner spinner;
+  compute::Spinner spinner;
   uintptr_t list = waiters_.load(std::memory_order_relaxed);
   while (true) {
     if (list == kReady) {

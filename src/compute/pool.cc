@@ -113,9 +113,12 @@ void* Pool::Allocate(size_t size) {
   ThreadCache::List& list = cache.lists[index];
   if (list.head == nullptr) [[unlikely]] {
     list.head = std::exchange(list.full, nullptr);
-    if (list.head == nullptr) list.head = exchanges[index].Take();
-    if (list.head == nullptr) list.head = MakeBatch((index + 1) * kStep);
-    list.count = Length(list.head);
+    list.count = kBatch;
+    if (list.head == nullptr) {
+      list.head = exchanges[index].Take();
+      if (list.head == nullptr) list.head = MakeBatch((index + 1) * kStep);
+      list.count = Length(list.head);
+    }
   }
   --list.count;
   return std::exchange(list.head, list.head->next);

@@ -2,30 +2,89 @@
 
 #include "base/clock.h"
 #include "base/cores.h"
+#include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
+#include "compute/task_error.h"
 
 namespace triune {
+namespace {
+
+TimePoint DeadlineIn(Duration timeout) {
+  return timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
+}
+
+/// For each of those that are not done, and all that they have submitted.
+bool CancelFamily(detail::Task& task, const CancelOptions& options) {
+  // The children first seen after this are cancelled by whoever submits them.
+  Status error = compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, task.Name() + " was cancelled",
+                                    task.Name());
+  const bool was_in_time = task.Abandon(std::move(error), options.recursive, options.force);
+  if (options.recursive) {
+    for (const auto& child : task.Children()) CancelFamily(*child, options);
+  }
+  return was_in_time;
+}
+
+}  // namespace
 
 Session::Session(const SessionOptions& options)
-    : engine_(std::make_unique<compute::LocalEngine>(options.cpus > 0 ? options.cpus : AvailableCores())) {}
-Session::~Session() = default;
+    : directory_(std::make_shared<detail::ActorDirectory>()),
+      engine_(std::make_unique<compute::LocalEngine>(options.cpus > 0 ? options.cpus : AvailableCores())) {}
+
+Session::~Session() {
+  engine_.reset();  // when all is done
+  directory_->Clear();
+}
+
+void Session::Prepare(detail::Task& task) {
+  Duration timeout = task.options()->timeout;
+  if (timeout != Duration::max()) engine_->AbandonAt(task, DeadlineIn(timeout));
+}
 
 Status Session::WaitFor(detail::Object& object, Duration timeout) {
   if (!object.ready()) {
-    TimePoint deadline = timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
-    if (!engine_->WaitFor(object, deadline)) return DeadlineExceeded("the object was not ready in time");
+    detail::Object* objects[] = {&object};
+    TRIUNE_RETURN_IF_ERROR(engine_->WaitFor(objects, 1, DeadlineIn(timeout)));
   }
   return object.status();
 }
 
 std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout) {
-  TimePoint deadline = timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
-  engine_->WaitForSome(objects, count, deadline);
+  std::ignore = engine_->WaitFor(objects, count, DeadlineIn(timeout));
   std::vector<size_t> ready;
   for (size_t i = 0; i < objects.size(); ++i) {
     if (objects[i]->ready()) ready.push_back(i);
   }
   return ready;
+}
+
+bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
+  detail::Task* task = object.task();
+  return task != nullptr && CancelFamily(*task, options);
+}
+
+detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
+                                                       detail::Pointer<detail::CreationTask> creation) {
+  if (actor.options().name.empty()) {
+    if (!actor.options().detached) {
+      actor.Create(std::move(creation));
+    } else {
+      actor.Refuse(std::move(creation), InvalidArgument("a detached actor needs a name"));
+    }
+    return {};
+  }
+  detail::Pointer<detail::ActorCore> existing;
+  Status status = directory_->Add(directory_, actor, &existing);
+  if (!status.ok()) {
+    actor.Refuse(std::move(creation), std::move(status));
+    return {};
+  }
+  if (!existing) actor.Create(std::move(creation));
+  return existing;
+}
+
+Result<detail::Pointer<detail::ActorCore>> Session::FindActor(std::string_view name, const std::type_info& type) {
+  return directory_->Find(name, type);
 }
 
 }  // namespace triune

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-namespace triune {
+namespace triune::compute {
 
 /// Pauses the processor a little longer each time, then gives it to other threads: whoever is waited for may need it.
 class Spinner {
@@ -22,4 +22,4 @@ class Spinner {
   int rounds_ = 0;
 };
 
-}  // namespace triune
+}  // namespace triune::compute

@@ -6,11 +6,16 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
+#include "triune/core/actor.h"
+#include "triune/core/actor_options.h"
 #include "triune/core/detail/bound_task.h"
+#include "triune/core/detail/engine.h"
 #include "triune/core/detail/object.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/task_options.h"
@@ -35,22 +40,17 @@ class PutObject final : public Object {
   T value_;
 };
 
-/// What a session runs on.
-class Engine : public TaskRunner {
- public:
-  virtual ~Engine() = default;
-  /// Waits until the object is ready; false when `deadline` passed first. May run the object's task on this thread.
-  virtual bool WaitFor(Object& object, TimePoint deadline) = 0;
-  /// Waits until `count` of the objects are ready, or the deadline has passed; says which are.
-  virtual void WaitForSome(std::span<Object* const> objects, size_t count, TimePoint deadline) = 0;
-  /// A task that has not started is not run any more.
-  virtual bool Cancel(Object& object) = 0;
-};
-
 }  // namespace detail
 
 struct SessionOptions {
   int cpus = 0;  ///< Threads that run tasks at the same time; 0: as many as the machine has for this process.
+};
+
+struct CancelOptions {
+  /// Also the tasks that it has submitted and that are not done, and theirs.
+  bool recursive = true;
+  /// Does not wait until a function that runs has returned: its task fails at once.
+  bool force = false;
 };
 
 /// Runs functions as tasks. Tasks may submit tasks and wait for them. Thread-safe. The destructor waits for all tasks;
@@ -87,7 +87,33 @@ class Session {
   };
   Submitter With(TaskOptions options) { return Submitter(*this, std::move(options)); }
 
-  /// Waits for the value and copies it. DeadlineExceeded when it was not there within `timeout`; else the task's error.
+  /// Makes an actor: an A constructed with these arguments, soon. See ActorHandle.
+  template <typename A, typename... Arguments>
+  ActorHandle<A> CreateActor(Arguments&&... arguments) {
+    return CreateActor<A>(ActorOptions(), std::forward<Arguments>(arguments)...);
+  }
+  template <typename A, typename... Arguments>
+  ActorHandle<A> CreateActor(ActorOptions options, Arguments&&... arguments) {
+    using Cell = detail::ActorCell<A>;
+    using Creation = detail::BoundTask<detail::CreationTask, detail::Construct<Cell>, void,
+                                       typename detail::StoredAs<void, std::decay_t<Arguments>>::Type...>;
+    auto cell = detail::Pointer<Cell>::Adopt(new Cell(*engine_, std::move(options)));
+    auto creation = detail::Pointer<detail::CreationTask>::Adopt(
+        new Creation(std::forward_as_tuple(static_cast<detail::ActorCore&>(*cell)), detail::Construct<Cell>{cell.get()},
+                     std::forward<Arguments>(arguments)...));
+    auto existing = StartActor(*cell, std::move(creation));
+    return ActorHandle<A>(existing ? detail::Pointer<Cell>::Adopt(static_cast<Cell*>(existing.Release())) : cell);
+  }
+
+  /// The actor of that name. NotFound when there is none; InvalidArgument when it is of another type.
+  template <typename A>
+  Result<ActorHandle<A>> GetActor(std::string_view name) {
+    TRIUNE_ASSIGN_OR_RETURN(auto actor, FindActor(name, typeid(A)));
+    return ActorHandle<A>(
+        detail::Pointer<detail::ActorCell<A>>::Adopt(static_cast<detail::ActorCell<A>*>(actor.Release())));
+  }
+
+  /// Waits for the value and copies it. kGetTimeout when it was not there within `timeout`; else the task's error.
   template <typename T>
   auto Get(const ObjectRef<T>& reference, Duration timeout = Duration::max()) {
     Status status = WaitFor(*reference.object(), timeout);
@@ -117,11 +143,11 @@ class Session {
     return WaitForSome(objects, count, timeout);
   }
 
-  /// The task is not run if it has not started yet, and its reference becomes the error Cancelled. False when it was
-  /// too late for that.
+  /// A task that has not started is not run, and fails with kTaskCancelled; one that runs is told (RuntimeContext), and
+  /// woken where it waits. False when it was done already.
   template <typename T>
-  bool Cancel(const ObjectRef<T>& reference) {
-    return engine_->Cancel(*reference.object());
+  bool Cancel(const ObjectRef<T>& reference, const CancelOptions& options = {}) {
+    return Cancel(*reference.object(), options);
   }
 
  private:
@@ -140,33 +166,42 @@ class Session {
                       Arguments&&... arguments) {
     static_assert(sizeof...(Parameters) == sizeof...(Arguments), "one argument for each parameter of the function");
     using Value = typename detail::ResultOf<R>::Type;
-    return Start<Value, detail::BoundTask<R (*)(Parameters...), Value,
+    return Start<Value, detail::BoundTask<detail::Task, R (*)(Parameters...), Value,
                                           typename detail::StoredAs<Parameters, std::decay_t<Arguments>>::Type...>>(
         std::move(options), function, std::forward<Arguments>(arguments)...);
   }
   /// The parameters of a lambda can't be told: an ObjectRef always stands for its value.
   template <typename Plain, typename... Arguments, typename Function>
   auto SubmitCallable(std::shared_ptr<const TaskOptions> options, Function&& function, Arguments&&... arguments) {
-    using R = std::invoke_result_t<
-        Plain&, decltype(std::declval<typename detail::StoredAs<void, std::decay_t<Arguments>>::Type&>().Look())...>;
+    using R =
+        typename detail::CallResult<Plain, typename detail::StoredAs<void, std::decay_t<Arguments>>::Type...>::type;
     using Value = typename detail::ResultOf<R>::Type;
-    return Start<Value,
-                 detail::BoundTask<Plain, Value, typename detail::StoredAs<void, std::decay_t<Arguments>>::Type...>>(
+    return Start<Value, detail::BoundTask<detail::Task, Plain, Value,
+                                          typename detail::StoredAs<void, std::decay_t<Arguments>>::Type...>>(
         std::move(options), std::forward<Function>(function), std::forward<Arguments>(arguments)...);
   }
   template <typename Value, typename Task, typename... Arguments>
   ObjectRef<Value> Start(std::shared_ptr<const TaskOptions> options, Arguments&&... arguments) {
     static_assert(alignof(Task) <= detail::Pool::kAlignment,
                   "arguments and results of such alignment are not supported");
-    auto* task = new Task(*engine_, std::move(options), std::forward<Arguments>(arguments)...);
+    auto* task = new Task(std::forward_as_tuple(*engine_, std::move(options)), std::forward<Arguments>(arguments)...);
     ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
+    if (task->options() != nullptr) Prepare(*task);
     task->Start();
     return reference;
   }
 
+  /// What options ask for.
+  void Prepare(detail::Task& task);
   Status WaitFor(detail::Object& object, Duration timeout);
   std::vector<size_t> WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout);
+  bool Cancel(detail::Object& object, const CancelOptions& options);
+  /// Another actor that is meant instead.
+  detail::Pointer<detail::ActorCore> StartActor(detail::ActorCore& actor,
+                                                detail::Pointer<detail::CreationTask> creation);
+  Result<detail::Pointer<detail::ActorCore>> FindActor(std::string_view name, const std::type_info& type);
 
+  const std::shared_ptr<detail::ActorDirectory> directory_;
   std::unique_ptr<detail::Engine> engine_;
 };
 

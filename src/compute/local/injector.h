@@ -1,36 +1,36 @@
-// Tasks from threads that are not workers.
+// Work from threads that are not workers.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 
 #include "compute/spin.h"
-#include "triune/core/detail/task.h"
+#include "triune/core/detail/runnable.h"
 
 namespace triune::compute {
 
-/// First in, first out, linked through the tasks themselves: a queued task takes no memory here. Thread-safe.
+/// First in, first out, linked through what is queued: that takes no memory here. Thread-safe.
 class Injector {
  public:
-  using Task = detail::Task;
+  using Runnable = detail::Runnable;
 
-  void Push(Task& task) noexcept {
-    task.next_ = nullptr;
+  void Push(Runnable& work) noexcept {
+    work.next_ = nullptr;
     Lock();
-    (tail_ == nullptr ? head_ : tail_->next_) = &task;
-    tail_ = &task;
+    (tail_ == nullptr ? head_ : tail_->next_) = &work;
+    tail_ = &work;
     size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     Unlock();
   }
 
   /// Takes up to `most` tasks, linked by next_, and their number; null when there are none.
-  Task* Take(size_t most, size_t* count) noexcept {
+  Runnable* Take(size_t most, size_t* count) noexcept {
     *count = 0;
     if (empty()) return nullptr;
     Lock();
-    Task* first = head_;
-    Task* last = nullptr;
-    for (Task* task = first; task != nullptr && *count < most; task = task->next_) {
+    Runnable* first = head_;
+    Runnable* last = nullptr;
+    for (Runnable* task = first; task != nullptr && *count < most; task = task->next_) {
       last = task;
       ++*count;
     }
@@ -42,6 +42,16 @@ class Injector {
     }
     Unlock();
     return first;
+  }
+
+  /// In front of all others.
+  void PushFront(Runnable& work) noexcept {
+    Lock();
+    work.next_ = head_;
+    head_ = &work;
+    if (tail_ == nullptr) tail_ = &work;
+    size_.store(size_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    Unlock();
   }
 
   size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
@@ -57,8 +67,8 @@ class Injector {
   void Unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
   std::atomic<bool> locked_{false};
-  Task* head_ = nullptr;
-  Task* tail_ = nullptr;
+  Runnable* head_ = nullptr;
+  Runnable* tail_ = nullptr;
   alignas(64) std::atomic<size_t> size_{0};
 };
 

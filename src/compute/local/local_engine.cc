@@ -1,128 +1,116 @@
 #include "compute/local/local_engine.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <exception>
-#include <mutex>
-#include <typeinfo>
 
+#include "compute/sleeper.h"
+#include "compute/sleeping_tasks.h"
 #include "compute/spin.h"
-#include "compute/type_name.h"
+#include "compute/task_error.h"
+#include "triune/core/detail/actor.h"
 
 namespace triune::compute {
 namespace {
 
+using detail::current_frame;
+
 /// A thread that waits for a task runs it itself, but not in too many layers: each takes a piece of the stack.
 constexpr int kMostLayers = 64;
 constexpr int kSpins = 64;
-thread_local int layers = 0;
+thread_local constinit int layers = 0;
+/// This thread is none of the pool's, but counts as one of those that run.
+thread_local constinit bool is_guest = false;
 
-std::string NameOf(const detail::Task& task) {
-  return task.options() == nullptr || task.options()->name.empty() ? "a task" : "task '" + task.options()->name + "'";
+/// Whether the object can only come after what this thread is in the middle of.
+bool WouldWaitForItself(detail::Object& object) {
+  detail::Task* task = object.task();
+  if (task == nullptr) return false;
+  detail::ActorCore* actor = task->actor();
+  for (const detail::Frame* frame = current_frame; frame != nullptr; frame = frame->outer) {
+    if (&frame->task == task) return true;
+    if (actor != nullptr && actor->serial() && frame->task.actor() == actor) return true;
+  }
+  return false;
 }
 
-/// What the function threw, as an error.
-Status Thrown(const detail::Task& task) {
-  std::string what = NameOf(task);
-  try {
-    throw;
-  } catch (const std::bad_alloc&) {
-    return ResourceExhausted(what + " ran out of memory");
-  } catch (const std::exception& exception) {
-    return Status(StatusCode::kUnknown, what + " threw " + TypeName(typeid(exception)) + ": " + exception.what());
-  } catch (...) {
-    return Status(StatusCode::kUnknown, what + " threw something that is not a std::exception");
-  }
+Status TimedOut() {
+  return MakeError(ErrorKind::kGetTimeout, StatusCode::kDeadlineExceeded, "the object was not ready in time");
 }
-
-void Execute(detail::Task& task) noexcept {
-  Status status;
-  for (int left = task.options() == nullptr ? 0 : task.options()->retries;; --left) {
-    try {
-      status = task.Invoke(left <= 0);
-    } catch (...) {
-      status = Thrown(task);
-    }
-    if (status.ok() || left <= 0) break;
-  }
-  task.DropArguments();
-  task.SetPhase(detail::Task::kDone);
-  task.SetReady(std::move(status));
+Status NotWanted() {
+  return MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, "the task that waits was cancelled",
+                   current_frame->task.Name());
+}
+Status WaitsForItself(detail::Object& object) {
+  return MakeError(ErrorKind::kDeadlock, StatusCode::kFailedPrecondition,
+                   current_frame->task.Name() + " would wait for itself: for " + object.task()->Name(),
+                   current_frame->task.Name());
 }
 
 }  // namespace
 
-/// A thread that sleeps until so many of several objects are ready.
-class Sleeper final : public detail::Waiter {
- public:
-  explicit Sleeper(size_t count) : count_(count) {}
-
-  void OnReady(detail::Object&) noexcept override {
-    // Notified under the lock: the sleeper may be gone right after.
-    std::lock_guard lock(mutex_);
-    ++ready_;
-    if (ready_ >= count_) wake_.notify_all();
+bool LocalEngine::RunHere(detail::Object& object) {
+  detail::Task* task = object.task();
+  if (task == nullptr || layers >= kMostLayers || task->phase() != detail::Task::kQueued) return false;
+  const bool joins = !is_guest && !pool_.IsWorker();
+  if (joins && !pool_.TryBeginRunning()) return false;
+  is_guest |= joins;
+  ++layers;
+  const bool ran = task->RunForWaiter();
+  --layers;
+  if (ran) pool_.DropStale();
+  if (joins) {
+    is_guest = false;
+    pool_.EndRunning();
   }
-  bool Sleep(TimePoint deadline) {
-    std::unique_lock lock(mutex_);
-    auto enough = [this] { return ready_ >= count_; };
-    if (deadline != kNever) return wake_.wait_until(lock, deadline, enough);
-    wake_.wait(lock, enough);
-    return true;
-  }
-  /// For those that are in no list any more, but may be about to be called.
-  void WaitUntilCalled(size_t times) {
-    std::unique_lock lock(mutex_);
-    count_ = times;
-    wake_.wait(lock, [&] { return ready_ >= times; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  size_t ready_ = 0;
-  size_t count_;
-};
-
-void LocalEngine::Run(detail::Task& task) noexcept {
-  if (task.Advance(detail::Task::kQueued, detail::Task::kRunning)) Execute(task);
-  task.Unref();
+  return ran;
 }
 
-bool LocalEngine::WaitFor(detail::Object& object, TimePoint deadline) {
-  if (object.ready()) return true;
-  detail::Task* task = object.task();
+Status LocalEngine::WaitForOne(detail::Object& object, TimePoint deadline) {
   // With a deadline the thread must not get lost in a task that takes longer.
-  if (task != nullptr && deadline == kNever && layers < kMostLayers &&
-      task->Advance(detail::Task::kQueued, detail::Task::kRunning)) {
-    ++layers;
-    Execute(*task);
-    --layers;
-    return true;
-  }
+  if (deadline == kNever && RunHere(object)) return {};
   Spinner spinner;
   for (int i = 0; i < kSpins; ++i) {
-    if (object.ready()) return true;
+    if (object.ready()) return {};
     spinner.Pause();
   }
   Sleeper sleeper(1);
-  if (!object.AddWaiter(sleeper)) return true;
-  bool ready = Sleep(sleeper, deadline);
-  if (ready || object.RemoveWaiter(sleeper)) return ready;
+  if (!object.AddWaiter(sleeper)) return {};
+  Status status = Sleep(sleeper, deadline);
+  if (status.ok() || object.RemoveWaiter(sleeper)) return status;
   sleeper.WaitUntilCalled(1);
-  return true;
+  return {};
 }
 
-bool LocalEngine::Sleep(Sleeper& sleeper, TimePoint deadline) {
+Status LocalEngine::Sleep(Sleeper& sleeper, TimePoint deadline) {
+  detail::Task* task = current_frame == nullptr ? nullptr : &current_frame->task;
   const bool is_worker = pool_.IsWorker();
   if (is_worker) pool_.BeginBlocking();
-  const bool enough = sleeper.Sleep(deadline);
+  if (is_guest) pool_.EndRunning();
+  bool enough;
+  {
+    Interruptible interruptible(task, sleeper);
+    enough = sleeper.Sleep(deadline);
+  }
   if (is_worker) pool_.EndBlocking();
-  return enough;
+  if (is_guest) pool_.BeginRunning();
+  if (enough) return {};
+  return task != nullptr && task->cancelled() ? NotWanted() : TimedOut();
 }
 
-void LocalEngine::WaitForSome(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) {
+Status LocalEngine::WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) {
+  count = std::min(count, objects.size());
+  size_t ready = 0;
+  for (detail::Object* object : objects) {
+    if (object->ready()) {
+      ++ready;
+    } else if (current_frame != nullptr && WouldWaitForItself(*object)) {
+      return WaitsForItself(*object);
+    }
+  }
+  if (ready >= count) return {};
+  if (current_frame != nullptr && current_frame->task.cancelled()) return NotWanted();
+  if (objects.size() == 1) return WaitForOne(*objects[0], deadline);
+
   // One waiter for each object, since each stands in a list of its own.
   struct Entry final : detail::Waiter {
     explicit Entry(Sleeper& s) : sleeper(s) {}
@@ -130,31 +118,20 @@ void LocalEngine::WaitForSome(std::span<detail::Object* const> objects, size_t c
     Sleeper& sleeper;
     bool is_listed = false;
   };
-  Sleeper sleeper(std::min(count, objects.size()));
+  Sleeper sleeper(count);
   std::deque<Entry> entries;
   for (detail::Object* object : objects) {
     Entry& entry = entries.emplace_back(sleeper);
     entry.is_listed = object->AddWaiter(entry);
     if (!entry.is_listed) sleeper.OnReady(*object);
   }
-  Sleep(sleeper, deadline);
+  Status status = Sleep(sleeper, deadline);
   size_t called = objects.size();
   for (size_t i = 0; i < objects.size(); ++i) {
     if (entries[i].is_listed && objects[i]->RemoveWaiter(entries[i])) --called;
   }
   sleeper.WaitUntilCalled(called);
-}
-
-bool LocalEngine::Cancel(detail::Object& object) {
-  detail::Task* task = object.task();
-  if (task == nullptr) return false;
-  auto end = [&] { task->SetReady(Cancelled(NameOf(*task) + " was cancelled before it ran")); };
-  if (task->Advance(detail::Task::kWaiting, detail::Task::kDone)) return end(), true;
-  if (task->Advance(detail::Task::kQueued, detail::Task::kDone)) {
-    task->DropArguments();
-    return end(), true;
-  }
-  return false;
+  return called >= count ? Status() : status;
 }
 
 }  // namespace triune::compute

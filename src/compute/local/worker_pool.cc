@@ -19,8 +19,7 @@ thread_local void* this_worker = nullptr;
 
 }  // namespace
 
-WorkerPool::WorkerPool(int width, Runner& runner)
-    : width_(std::max(width, 1)), runner_(runner), workers_(kMostThreads) {}
+WorkerPool::WorkerPool(int width) : width_(std::max(width, 1)), workers_(kMostThreads) {}
 
 WorkerPool::~WorkerPool() {
   {
@@ -42,11 +41,11 @@ bool WorkerPool::IsWorker() const noexcept {
   return worker != nullptr && &worker->pool == this;
 }
 
-void WorkerPool::Enqueue(Task& task) noexcept {
+void WorkerPool::Enqueue(Runnable& work) noexcept {
   if (IsWorker()) {
-    static_cast<Worker*>(this_worker)->deque.Push(&task);
+    static_cast<Worker*>(this_worker)->deque.Push(&work);
   } else {
-    injector_.Push(task);
+    injector_.Push(work);
   }
   Notify();
 }
@@ -96,9 +95,9 @@ bool WorkerPool::WakeOrStart() noexcept {
 void WorkerPool::Loop(Worker& worker) {
   this_worker = &worker;
   // A thread begins as one that searches.
-  Task* task = Search(worker);
+  Runnable* task = Search(worker);
   while (task != nullptr) {
-    runner_.Run(*task);
+    task->Run();
     if (ParkIfTooMany(worker)) {
       if (stopping_.load(std::memory_order_relaxed)) break;
       task = Search(worker);  // whoever woke it counted it as one that searches
@@ -113,43 +112,43 @@ void WorkerPool::Loop(Worker& worker) {
   this_worker = nullptr;
 }
 
-detail::Task* WorkerPool::Next(Worker& worker) noexcept {
+detail::Runnable* WorkerPool::Next(Worker& worker) noexcept {
   if (++worker.ticks % kTicksPerInjected == 0) {
-    if (Task* task = TakeInjected(worker)) return task;
+    if (Runnable* task = TakeInjected(worker)) return task;
   }
-  if (Task* task = worker.deque.Pop()) return task;
-  if (Task* task = TakeInjected(worker)) return task;
+  if (Runnable* task = worker.deque.Pop()) return task;
+  if (Runnable* task = TakeInjected(worker)) return task;
   return Steal(worker);
 }
 
-detail::Task* WorkerPool::TakeInjected(Worker& worker) noexcept {
+detail::Runnable* WorkerPool::TakeInjected(Worker& worker) noexcept {
   size_t count;
-  Task* first = injector_.Take(kInjectedBatch, &count);
+  Runnable* first = injector_.Take(kInjectedBatch, &count);
   if (first == nullptr) return nullptr;
   // Pushed latest first, so that they come out in the order in which they came.
-  Task* rest = nullptr;
-  for (Task* task = first->next_; task != nullptr;) {
-    Task* next = task->next_;
+  Runnable* rest = nullptr;
+  for (Runnable* task = first->next_; task != nullptr;) {
+    Runnable* next = task->next_;
     task->next_ = rest;
     rest = task;
     task = next;
   }
   while (rest != nullptr) {
-    Task* next = rest->next_;
+    Runnable* next = rest->next_;
     worker.deque.Push(rest);
     rest = next;
   }
   return first;
 }
 
-detail::Task* WorkerPool::Steal(Worker& worker) noexcept {
+detail::Runnable* WorkerPool::Steal(Worker& worker) noexcept {
   size_t count = worker_count_.load(std::memory_order_acquire);
   worker.random = worker.random * 1664525U + 1013904223U;
   for (size_t i = 0, at = worker.random % std::max<size_t>(count, 1); i < count;
        ++i, at = at + 1 == count ? 0 : at + 1) {
     Worker* victim = workers_[at].load(std::memory_order_acquire);
     if (victim == nullptr || victim == &worker) continue;
-    if (Task* task = victim->deque.Steal()) return task;
+    if (Runnable* task = victim->deque.Steal()) return task;
   }
   return nullptr;
 }
@@ -164,12 +163,12 @@ bool WorkerPool::AnyQueued() const noexcept {
   return false;
 }
 
-detail::Task* WorkerPool::Search(Worker& worker) noexcept {
+detail::Runnable* WorkerPool::Search(Worker& worker) noexcept {
   while (true) {
     Spinner spinner;
     auto until = std::chrono::steady_clock::now() + kSearchFor;
     do {
-      if (Task* task = Next(worker)) {
+      if (Runnable* task = Next(worker)) {
         // The last one that searched sees to it that another one does: there may be more.
         uint64_t before = counts_.fetch_sub(Pack({0, 1}), std::memory_order_seq_cst);
         if (Unpack(before).searching == 1 && AnyQueued()) Notify();
@@ -203,6 +202,39 @@ bool WorkerPool::ParkIfTooMany(Worker& worker) noexcept {
   PutToSleep(worker, {0, 0});
   worker.wake.wait(0, std::memory_order_acquire);
   return true;
+}
+
+void WorkerPool::DropStale() noexcept {
+  if (IsWorker()) {
+    WorkDeque& deque = static_cast<Worker*>(this_worker)->deque;
+    while (Runnable* work = deque.Pop()) {
+      if (work->DropIfStale()) continue;
+      deque.Push(work);
+      return;
+    }
+  } else {
+    size_t count;
+    while (Runnable* work = injector_.Take(1, &count)) {
+      if (work->DropIfStale()) continue;
+      injector_.PushFront(*work);
+      return;
+    }
+  }
+}
+
+bool WorkerPool::TryBeginRunning() noexcept {
+  uint64_t word = counts_.load(std::memory_order_relaxed);
+  do {
+    // One that searches would have to go on searching: that is not counted against this one.
+    Counts counts = Unpack(word);
+    if (counts.running - counts.searching >= static_cast<uint32_t>(width_)) return false;
+  } while (!counts_.compare_exchange_weak(word, word + Pack({1, 0}), std::memory_order_seq_cst));
+  return true;
+}
+
+void WorkerPool::EndRunning() noexcept {
+  uint64_t before = counts_.fetch_sub(Pack({1, 0}), std::memory_order_seq_cst);
+  if (Unpack(before).running <= static_cast<uint32_t>(width_) && AnyQueued()) Notify();
 }
 
 void WorkerPool::BeginBlocking() noexcept {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "compute/local/injector.h"
-#include "compute/local/task_deque.h"
+#include "compute/local/work_deque.h"
 
 namespace triune::compute {
 
@@ -23,25 +23,24 @@ namespace triune::compute {
 /// for a moment, and the next to be done with its task parks.
 class WorkerPool {
  public:
-  using Task = detail::Task;
-  /// Runs a task; called with one reference to it, which it takes over.
-  class Runner {
-   public:
-    virtual void Run(Task& task) noexcept = 0;
+  using Runnable = detail::Runnable;
 
-   protected:
-    ~Runner() = default;
-  };
-
-  WorkerPool(int width, Runner& runner);
+  explicit WorkerPool(int width);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   /// Takes over one reference.
-  void Enqueue(Task& task) noexcept;
+  void Enqueue(Runnable& work) noexcept;
   /// True on a thread of this pool.
   bool IsWorker() const noexcept;
+  /// What a thread that waits has run itself may still be in the queues: takes out what is next in them and stale.
+  void DropStale() noexcept;
+  /// On any other thread, around running something itself. False when as many threads as are allowed run already.
+  bool TryBeginRunning() noexcept;
+  /// Again, after having waited: there may be more than are allowed, for a moment.
+  void BeginRunning() noexcept { counts_.fetch_add(Pack({1, 0}), std::memory_order_seq_cst); }
+  void EndRunning() noexcept;
   /// On a thread of the pool, around waiting.
   void BeginBlocking() noexcept;
   void EndBlocking() noexcept;
@@ -53,7 +52,7 @@ class WorkerPool {
   struct Worker {
     explicit Worker(WorkerPool& p) : pool(p) {}
     WorkerPool& pool;
-    TaskDeque deque;
+    WorkDeque deque;
     std::atomic<uint32_t> wake{0};
     uint32_t ticks = 0;
     uint32_t random = 1;
@@ -67,11 +66,11 @@ class WorkerPool {
   static constexpr size_t kMostThreads = 1024;
 
   void Loop(Worker& worker);
-  Task* Next(Worker& worker) noexcept;
-  Task* TakeInjected(Worker& worker) noexcept;
-  Task* Steal(Worker& worker) noexcept;
+  Runnable* Next(Worker& worker) noexcept;
+  Runnable* TakeInjected(Worker& worker) noexcept;
+  Runnable* Steal(Worker& worker) noexcept;
   /// Looks for work, parks; null when the pool ends.
-  Task* Search(Worker& worker) noexcept;
+  Runnable* Search(Worker& worker) noexcept;
   bool AnyQueued() const noexcept;
   /// Sees to it that somebody looks for work.
   void Notify() noexcept;
@@ -84,7 +83,6 @@ class WorkerPool {
   static Counts Unpack(uint64_t word) { return {static_cast<uint32_t>(word >> 32U), static_cast<uint32_t>(word)}; }
 
   const int width_;
-  Runner& runner_;
   Injector injector_;
   alignas(64) std::atomic<uint64_t> counts_{0};
   std::atomic<uint32_t> blocked_{0};

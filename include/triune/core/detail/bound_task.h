@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "triune/core/detail/names.h"
 #include "triune/core/detail/task.h"
 #include "triune/core/object_ref.h"
 
@@ -82,13 +83,26 @@ struct StoredAs<Parameter, ObjectRef<T>> {
   using Type = Awaited<T>;
 };
 
-template <typename Function, typename R, typename... Stored>
-class BoundTask final : public Task {
+/// Whether a function takes its arguments as they are looked at, and so can be called again.
+template <typename Function, typename... Stored>
+inline constexpr bool kRepeatable = std::is_invocable_v<Function&, decltype(std::declval<Stored&>().Look())...>;
+
+template <typename Function, typename... Stored>
+struct CallResult : std::invoke_result<Function&, decltype(std::declval<Stored&>().Move())...> {};
+template <typename Function, typename... Stored>
+  requires kRepeatable<Function, Stored...>
+struct CallResult<Function, Stored...> : std::invoke_result<Function&, decltype(std::declval<Stored&>().Look())...> {};
+
+/// `Base` is Task, or what an actor makes of it.
+template <typename Base, typename Function, typename R, typename... Stored>
+class BoundTask final : public Base {
  public:
-  template <typename... Arguments>
-  BoundTask(TaskRunner& runner, std::shared_ptr<const TaskOptions> options, Function function, Arguments&&... arguments)
-      : Task(runner, std::move(options)), function_(std::move(function)) {
+  /// `base`: what the base's constructor wants.
+  template <typename... OfBase, typename... Arguments>
+  explicit BoundTask(std::tuple<OfBase...> base, Function function, Arguments&&... arguments)
+      : BoundTask(std::index_sequence_for<OfBase...>(), base, std::move(function)) {
     arguments_.Emplace(Init<Stored, Arguments>{*this, arguments}...);
+    this->has_arguments_ = true;
   }
 
   void* value() noexcept override {
@@ -97,23 +111,6 @@ class BoundTask final : public Task {
     } else {
       return &value_.get();
     }
-  }
-
-  Status Invoke(bool last) override {
-    return std::apply(
-        [&](Stored&... stored) -> Status {
-          const Status* error = nullptr;
-          ((error = error != nullptr ? error : stored.error()), ...);
-          if (error != nullptr) return *error;
-          return last ? Keep([&]() -> decltype(auto) { return std::invoke(function_, stored.Move()...); })
-                      : Keep([&]() -> decltype(auto) { return std::invoke(function_, stored.Look()...); });
-        },
-        arguments_.get());
-  }
-
-  void DropArguments() noexcept override {
-    arguments_.Destroy();
-    has_arguments_ = false;
   }
 
  private:
@@ -125,12 +122,44 @@ class BoundTask final : public Task {
     operator S() { return S(task, std::forward<A>(argument)); }
   };
 
+  template <size_t... I, typename... OfBase>
+  BoundTask(std::index_sequence<I...>, std::tuple<OfBase...>& base, Function function)
+      : Base(std::forward<OfBase>(std::get<I>(base))...), function_(std::move(function)) {
+    this->has_arguments_ = false;  // the destructor runs from here on, should an argument throw
+  }
   ~BoundTask() override {
-    if (has_arguments_) arguments_.Destroy();
+    if (this->has_arguments_) arguments_.Destroy();
     if constexpr (!std::is_void_v<R>) {
-      if (has_value_) value_.Destroy();
+      if (this->has_value_) value_.Destroy();
     }
   }
+
+  const Status* ArgumentError() const noexcept override {
+    return std::apply(
+        [&](const Stored&... stored) {
+          const Status* error = nullptr;
+          ((error = error != nullptr ? error : stored.error()), ...);
+          return error;
+        },
+        arguments_.get());
+  }
+  Status Invoke(bool last) override {
+    return std::apply(
+        [&](Stored&... stored) -> Status {
+          if constexpr (kRepeatable<Function, Stored...>) {
+            if (!last) return Keep([&]() -> decltype(auto) { return std::invoke(function_, stored.Look()...); });
+          }
+          return Keep([&]() -> decltype(auto) { return std::invoke(function_, stored.Move()...); });
+        },
+        arguments_.get());
+  }
+  void DropArguments() noexcept override {
+    if (!std::exchange(this->has_arguments_, false)) return;
+    arguments_.Destroy();
+  }
+  /// Not when an argument must be moved into the function: it would be gone for the next try.
+  bool repeatable() const noexcept override { return kRepeatable<Function, Stored...>; }
+  std::string FunctionName() const override { return NameOfFunction(function_); }
 
   template <typename Call>
   Status Keep(Call&& call) {
@@ -144,18 +173,16 @@ class BoundTask final : public Task {
       Returned result = call();
       if (!result.ok()) return std::move(result).status();
       value_.Emplace(*std::move(result));
-      has_value_ = true;
+      this->has_value_ = true;
       return {};
     } else {
       value_.Emplace(call());
-      has_value_ = true;
+      this->has_value_ = true;
       return {};
     }
   }
 
   [[no_unique_address]] Function function_;
-  bool has_arguments_ = true;
-  bool has_value_ = false;
   [[no_unique_address]] Slot<std::tuple<Stored...>> arguments_;
   [[no_unique_address]] Slot<R> value_;
 };

@@ -136,6 +136,7 @@ class Slot {
     return *new (memory_) T(std::forward<Arguments>(arguments)...);
   }
   T& get() noexcept { return *std::launder(reinterpret_cast<T*>(memory_)); }
+  const T& get() const noexcept { return *std::launder(reinterpret_cast<const T*>(memory_)); }
   void Destroy() noexcept { get().~T(); }
 
  private:

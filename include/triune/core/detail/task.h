@@ -4,31 +4,47 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "triune/core/detail/object.h"
+#include "triune/core/detail/runnable.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
 
 namespace triune::detail {
 
+class ActorCore;
 class Task;
 
-/// What tasks need of an engine.
+/// What tasks need of whoever runs them.
 class TaskRunner {
  public:
   /// All that the task waited for is ready. The runner takes over one reference.
   virtual void Enqueue(Task& task) noexcept = 0;
+  /// The task was submitted, and Enqueue comes later. Or it was abandoned, and Enqueue does not come.
+  virtual void Announce(Task&) noexcept {}
 
  protected:
   ~TaskRunner() = default;
 };
 
+/// A task that a thread is busy with, on its stack.
+struct Frame {
+  Task& task;
+  Frame* outer;
+  int attempt = 0;
+  uint64_t caller = 0;  ///< See CallerId; 0: none given yet.
+};
+inline thread_local constinit Frame* current_frame = nullptr;
+
 /// The result of a function, and the function itself until it has run. Whoever claims the task runs it: a thread of the
 /// engine, or one that waits for the result.
-class Task : public Object {
+class Task : public Object, public Runnable {
  public:
-  /// How far it is; only ever forward, but for a retry.
+  /// How far it is; only ever forward. A task that is running becomes done by its runner, or by whoever does not want
+  /// to wait for that: then the result is dropped.
   enum Phase : uint32_t { kWaiting, kQueued, kRunning, kDone };
 
   Task(TaskRunner& runner, std::shared_ptr<const TaskOptions> options)
@@ -36,7 +52,6 @@ class Task : public Object {
   Task* task() noexcept final { return this; }
 
   Phase phase() const noexcept { return static_cast<Phase>(word_.load(std::memory_order_acquire)); }
-  void SetPhase(Phase phase) noexcept { word_.store(phase, std::memory_order_release); }
   /// True for the one who is to take it to the next phase.
   bool Advance(Phase from, Phase to) noexcept {
     uint32_t expected = from;
@@ -46,22 +61,63 @@ class Task : public Object {
   /// Null: the default ones.
   const TaskOptions* options() const noexcept { return options_.get(); }
   TaskRunner& runner() const noexcept { return runner_; }
-
-  /// Calls the function and keeps its value. Throws what the function throws. `last`: the arguments are not needed
-  /// again.
-  virtual Status Invoke(bool last) = 0;
-  virtual void DropArguments() noexcept = 0;
+  /// For people: the option, or what FunctionName says.
+  std::string Name() const;
+  bool cancelled() const noexcept { return cancel_.load(std::memory_order_relaxed) != kWanted; }
 
   /// Once, when all dependencies are added. The task holds a reference to itself until it has run.
   void Start() noexcept {
     Ref();
+    if (current_frame != nullptr) JoinFamily(current_frame->task);
+    if (pending_.load(std::memory_order_relaxed) != 1) runner_.Announce(*this);
     DependencyReady();
   }
+  void Run() noexcept override {
+    RunIfFirst();
+    Unref();
+  }
+  bool DropIfStale() noexcept override {
+    if (phase() < kRunning) return false;
+    Unref();
+    return true;
+  }
+  /// On a thread that waits for the task: runs what is in its way and the task, if nobody else is at it. True when that
+  /// has made it ready.
+  virtual bool RunForWaiter() noexcept { return RunIfFirst(); }
+  /// Whose method it is; null for a function.
+  virtual ActorCore* actor() noexcept { return nullptr; }
+  virtual bool actor_creation() const noexcept { return false; }
+
+  /// Makes the task an error without waiting for it. False when it was done already. A function that runs goes on, but
+  /// is woken where it waits, and told. `with_children`: those that it submits from now on are cancelled, too. Not
+  /// `though_running`: a function that runs is only told.
+  bool Abandon(Status error, bool with_children = false, bool though_running = true) noexcept;
+  /// Of those that are not done.
+  std::vector<Pointer<Task>> Children();
 
  protected:
   ~Task() override = default;
 
+  bool RunIfFirst() noexcept {
+    if (!Advance(kQueued, kRunning)) return false;
+    Execute();
+    return true;
+  }
+  void Execute() noexcept;
+
+  /// Null when all arguments are values.
+  virtual const Status* ArgumentError() const noexcept = 0;
+  /// Calls the function and keeps its value. Throws what the function throws. `last`: the arguments are not needed
+  /// again.
+  virtual Status Invoke(bool last) = 0;
+  virtual void DropArguments() noexcept = 0;
+  /// Whether the function can be called more than once.
+  virtual bool repeatable() const noexcept = 0;
+  /// Of the function, as far as it can be told.
+  virtual std::string FunctionName() const = 0;
+
  private:
+  friend class ActorCore;
   friend class Dependency;
   void DependencyReady() noexcept {
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
@@ -71,13 +127,33 @@ class Task : public Object {
       Unref();  // cancelled meanwhile
     }
   }
+  Status Try(int attempt, bool last) noexcept;
+  enum Cancel : uint8_t { kWanted, kCancelled, kCancelledWithChildren };
+  void SetCancelled(bool with_children) noexcept;
+  void JoinFamily(Task& parent) noexcept;
+  void LeaveFamily() noexcept;
+  void LockChildren() noexcept;
+  void UnlockChildren(Task* first) noexcept;
 
   TaskRunner& runner_;
   const std::shared_ptr<const TaskOptions> options_;
   std::atomic<uint32_t> pending_{1};  ///< Dependencies, and one until Start.
+  std::atomic<uint8_t> cancel_{kWanted};
 
- public:
-  Task* next_ = nullptr;  ///< In the queue of the runner.
+ protected:
+  std::atomic<bool> listed_{false};  ///< In the queue of its actor.
+  // For derived classes; here, where there would be padding.
+  bool keep_arguments_ = false;  ///< After the function has run.
+  bool has_arguments_ = true;
+  bool has_value_ = false;
+
+ private:
+  // Tasks that were submitted inside another that is still running know it, and it them. The links between siblings
+  // belong to the parent's lock.
+  Task* parent_ = nullptr;
+  Task* previous_sibling_ = nullptr;
+  Task* next_sibling_ = nullptr;
+  std::atomic<uintptr_t> children_{0};  ///< The latest; the lowest bit is a lock.
 };
 
 /// An object that a task needs.

@@ -64,7 +64,7 @@ class Row:
         return [self.measure, _figure(self.floor and self.floor["median"], self.unit),
                 _figure(self.figure["median"], self.unit),
                 _short(value["median"]) + (f" ({_short(value['min'])}-{_short(value['max'])})" if several else ""),
-                f"{self.sense} {self.target}" if self.target is not None else "",
+                f"{self.sense} {self.target:,}" if self.target is not None else "",
                 {True: "yes", False: "NO", None: ""}[self.reached], self.note]
 
 
@@ -75,7 +75,7 @@ def _figure(value, unit):
 
 
 def _short(value):
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
 def tables(rows):
@@ -98,6 +98,20 @@ def write(path, header, rows, details):
     with open(path, "w") as file:
         json.dump({**header, "rows": [row.to_json() for row in rows], "runs": details}, file, indent=1)
         file.write("\n")
+
+
+def show(header, rows, path):
+    """The tables, and what they were measured on."""
+    place, settings = header["machine"], header["build"]
+    print(f"\n{place['cpu']}, {place['cores']} cores, {place['system']}, kernel {place['kernel']}; commit "
+          f"{header['commit']}; {settings['type']} {settings['flags']}; {header['runs_each']} runs of "
+          f"{header['seconds_each']} s each, medians{' (QUICK: not for figures)' if header['quick'] else ''}\n")
+    print(tables(rows))
+    print(f"\n{path}")
+
+
+def exit_status(rows, enforce):
+    return 1 if enforce and any(row.reached is False for row in rows) else 0
 
 
 def now():

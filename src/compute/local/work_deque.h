@@ -1,4 +1,4 @@
-// The tasks of one worker, which others may steal.
+// The work of one worker, which others may steal.
 #pragma once
 
 #include <atomic>
@@ -6,20 +6,20 @@
 #include <memory>
 #include <vector>
 
-#include "triune/core/detail/task.h"
+#include "triune/core/detail/runnable.h"
 
 namespace triune::compute {
 
 /// One thread pushes and pops at the bottom, latest first; any other steals at the top, oldest first.
 /// D. Chase, Y. Lev, Dynamic Circular Work-Stealing Deque, SPAA 2005; memory orders after N. M. Lê et al., Correct and
 /// Efficient Work-Stealing for Weak Memory Models, PPoPP 2013, with sequentially consistent accesses instead of fences.
-class TaskDeque {
+class WorkDeque {
  public:
-  using Task = detail::Task;
+  using Runnable = detail::Runnable;
 
-  TaskDeque() { rings_.push_back(std::make_unique<Ring>(kFirstCapacity)), ring_.store(rings_.back().get()); }
+  WorkDeque() { rings_.push_back(std::make_unique<Ring>(kFirstCapacity)), ring_.store(rings_.back().get()); }
 
-  void Push(Task* task) {
+  void Push(Runnable* task) {
     int64_t bottom = bottom_.load(std::memory_order_relaxed);
     int64_t top = top_.load(std::memory_order_acquire);
     Ring* ring = ring_.load(std::memory_order_relaxed);
@@ -29,7 +29,7 @@ class TaskDeque {
   }
 
   /// Null when there is none.
-  Task* Pop() {
+  Runnable* Pop() {
     int64_t bottom = bottom_.load(std::memory_order_relaxed) - 1;
     // Seldom there is anything: no need to disturb the thieves.
     if (bottom < top_.load(std::memory_order_relaxed)) return nullptr;
@@ -40,7 +40,7 @@ class TaskDeque {
       bottom_.store(bottom + 1, std::memory_order_relaxed);
       return nullptr;
     }
-    Task* task = ring->Get(bottom);
+    Runnable* task = ring->Get(bottom);
     if (top < bottom) return task;
     // The last one: a thief may be at it.
     bool mine = top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed);
@@ -49,11 +49,11 @@ class TaskDeque {
   }
 
   /// Null when there is none, or when somebody else was faster.
-  Task* Steal() {
+  Runnable* Steal() {
     int64_t top = top_.load(std::memory_order_seq_cst);
     int64_t bottom = bottom_.load(std::memory_order_seq_cst);
     if (top >= bottom) return nullptr;
-    Task* task = ring_.load(std::memory_order_acquire)->Get(top);
+    Runnable* task = ring_.load(std::memory_order_acquire)->Get(top);
     bool mine = top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst, std::memory_order_relaxed);
     return mine ? task : nullptr;
   }
@@ -67,12 +67,14 @@ class TaskDeque {
    public:
     explicit Ring(int64_t capacity) : mask_(capacity - 1), tasks_(static_cast<size_t>(capacity)) {}
     int64_t capacity() const { return mask_ + 1; }
-    void Put(int64_t at, Task* task) { tasks_[static_cast<size_t>(at & mask_)].store(task, std::memory_order_relaxed); }
-    Task* Get(int64_t at) const { return tasks_[static_cast<size_t>(at & mask_)].load(std::memory_order_relaxed); }
+    void Put(int64_t at, Runnable* task) {
+      tasks_[static_cast<size_t>(at & mask_)].store(task, std::memory_order_relaxed);
+    }
+    Runnable* Get(int64_t at) const { return tasks_[static_cast<size_t>(at & mask_)].load(std::memory_order_relaxed); }
 
    private:
     const int64_t mask_;
-    std::vector<std::atomic<Task*>> tasks_;
+    std::vector<std::atomic<Runnable*>> tasks_;
   };
 
   Ring* Grow(Ring* old, int64_t top, int64_t bottom) {

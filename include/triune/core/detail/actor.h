@@ -1,0 +1,233 @@
+// An object that runs calls one after the other, and the calls that wait for it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <typeinfo>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "triune/core/actor_options.h"
+#include "triune/core/detail/bound_task.h"
+#include "triune/core/detail/engine.h"
+#include "triune/core/detail/task.h"
+
+namespace triune::detail {
+
+class ActorCore;
+class ActorDirectory;
+
+/// Identifies who calls: an actor, a task, or a thread outside of them. Calls of one caller are kept in order.
+uint64_t CallerId();
+
+/// A call of a method.
+class ActorTask : public Task {
+ public:
+  ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options);
+  ActorCore* actor() noexcept final { return &actor_; }
+  /// As one of several calls that run at the same time.
+  void Run() noexcept final;
+  bool RunForWaiter() noexcept final;
+
+ protected:
+  ~ActorTask() override;
+
+ private:
+  friend class ActorCore;
+  friend void StartCall(ActorCore& actor, ActorTask& task) noexcept;
+  ActorCore& actor_;
+  const uint64_t caller_;
+  std::atomic<bool> settled_{false};  ///< Does not count as waiting any more.
+  bool held_back_ = false;  ///< Behind a call whose arguments are not ready, or such a call. Of the actor's turn.
+};
+
+/// The task that constructs an actor.
+class CreationTask : public Task {
+ public:
+  explicit CreationTask(ActorCore& actor);
+  ActorCore* actor() noexcept final { return &actor_; }
+  bool actor_creation() const noexcept final { return true; }
+  bool RunForWaiter() noexcept final;
+
+ protected:
+  ~CreationTask() override = default;
+
+ private:
+  friend class ActorCore;
+  ActorCore& actor_;
+};
+
+/// What does not depend on the type of the actor. Calls are put into a list that anybody adds to; whoever has the turn
+/// takes them out and runs them. Counted; it lives as long as handles, calls or the session refer to it. Thread-safe.
+class ActorCore : public Runnable, public TaskRunner {
+ public:
+  ActorCore(Engine& engine, ActorOptions options);
+  ActorCore(const ActorCore&) = delete;
+  ActorCore& operator=(const ActorCore&) = delete;
+
+  void Ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  /// False when it is going already.
+  bool TryRef() noexcept;
+  void Unref() noexcept;
+
+  /// Once: starts the task that constructs the actor, or says why there is none.
+  void Create(Pointer<CreationTask> creation) noexcept;
+  void Refuse(Pointer<CreationTask> creation, Status error) noexcept;
+  CreationTask& creation() const noexcept { return *creation_; }
+  /// Before a call is made: OK, or why no more are taken.
+  Status Admit() noexcept;
+  /// Calls that wait or run fail. With `restart` those that wait do not, and there is a new actor for them, as long as
+  /// the options allow one.
+  void Kill(bool restart) noexcept;
+
+  const ActorOptions& options() const noexcept { return options_; }
+  Engine& engine() const noexcept { return engine_; }
+  /// For people: "actor 'name'", or with the name of the type.
+  std::string Name() const;
+  virtual const std::type_info& type() const noexcept = 0;
+  uint64_t caller_id() const noexcept { return id_; }
+  bool serial() const noexcept { return options_.max_concurrency <= 1; }
+  /// In which the actor is listed; it takes itself out.
+  void SetDirectory(std::shared_ptr<ActorDirectory> directory) { directory_ = std::move(directory); }
+
+  void Run() noexcept final;
+  bool DropIfStale() noexcept final;
+  void Enqueue(Task& task) noexcept final;
+  void Announce(Task& task) noexcept final;
+
+ protected:
+  virtual ~ActorCore();
+  virtual void DestroyInstance() noexcept = 0;
+  bool has_instance_ = false;
+
+ private:
+  friend class ActorTask;
+  friend class CreationTask;
+  /// Whose turn it is. kAgain: running, and there is more to do.
+  enum Turn : uint32_t { kNone, kQueued, kRunning, kAgain };
+  enum KillRequest : uint32_t { kNoKill, kRestart, kForGood };
+  using HeldBack = std::unordered_map<uint64_t, std::deque<Pointer<ActorTask>>>;
+
+  void Put(ActorTask& task) noexcept;
+  void Wake() noexcept;
+  void QueueTurn() noexcept;
+  bool TakeQueuedTurn(const Object* until) noexcept;
+  /// Runs calls until there are none, or `until` is ready, or others should have the thread.
+  void TakeTurn(const Object* until) noexcept;
+  ActorTask* Take() noexcept;
+  void Handle(ActorTask& task) noexcept;
+  void RunReadyCalls(uint64_t caller) noexcept;
+  void RunCall(Pointer<ActorTask> task) noexcept;
+  void CallDone(ActorTask& task) noexcept;
+  void Settle(ActorTask& task) noexcept;
+  /// False when calls must wait, for the constructor or for those that run in an actor that is to end.
+  bool SeeToInstance() noexcept;
+  bool SeeToKill() noexcept;
+  void Construct() noexcept;
+  void Die(Status why) noexcept;
+  void FailInbox() noexcept;
+  void FailWaiting() noexcept;
+  void BeginCall(Task& task) noexcept { current_.store(reinterpret_cast<uintptr_t>(&task)); }
+  void EndCall(Task& task) noexcept;
+  /// The task that runs, or null; then the lock is not taken.
+  Task* LockCurrent() noexcept;
+  void UnlockCurrent(Task& task) noexcept { current_.store(reinterpret_cast<uintptr_t>(&task)); }
+  bool is_full() const noexcept {
+    return !serial() && active_.load() >= static_cast<uint32_t>(options_.max_concurrency);
+  }
+
+  Engine& engine_;
+  const ActorOptions options_;
+  const uint64_t id_;
+  std::atomic<uint32_t> references_{1};
+  std::atomic<uint32_t> turn_{kNone};
+  std::atomic<uint32_t> kill_{kNoKill};
+  std::atomic<uint32_t> active_{0};         ///< Calls that run at the same time, without the turn.
+  std::atomic<size_t> waiting_{0};          ///< Calls that are not over; counted when there is a limit.
+  std::atomic<ActorTask*> inbox_{nullptr};  ///< Latest first.
+  std::atomic<uintptr_t> current_{0};       ///< What runs in the turn; the lowest bit is a lock.
+  std::atomic<bool> in_pool_{false};        ///< In a queue of the engine.
+  std::atomic<bool> is_closed_{false};      ///< No more calls: death_ says why.
+  // Of whoever has the turn; or, while a call runs in the turn, of whoever has the lock.
+  bool creation_pending_ = false;
+  int restarts_ = 0;
+  ActorTask* outbox_ = nullptr;  ///< Taken from the inbox, earliest first.
+  std::unique_ptr<HeldBack> held_back_;
+  Pointer<CreationTask> creation_;
+  Status death_;
+  std::shared_ptr<ActorDirectory> directory_;
+  std::mutex mutex_;
+  std::unordered_set<ActorTask*> running_;  ///< When not serial.
+};
+
+/// A call that is refused fails at once.
+void StartCall(ActorCore& actor, ActorTask& task) noexcept;
+
+/// Constructs the actor.
+template <typename Cell>
+struct Construct {
+  Cell* cell;
+  template <typename... Arguments>
+    requires std::is_constructible_v<typename Cell::Actor, Arguments...>
+  void operator()(Arguments&&... arguments) const {
+    cell->Emplace(std::forward<Arguments>(arguments)...);
+  }
+  std::string Name() const { return TypeName(typeid(typename Cell::Actor)) + " constructor"; }
+};
+
+template <typename A>
+class ActorCell final : public ActorCore {
+ public:
+  using Actor = A;
+  using ActorCore::ActorCore;
+  const std::type_info& type() const noexcept override { return typeid(A); }
+  A& instance() noexcept { return instance_.get(); }
+  template <typename... Arguments>
+  void Emplace(Arguments&&... arguments) {
+    instance_.Emplace(std::forward<Arguments>(arguments)...);
+    has_instance_ = true;
+  }
+
+  static void* operator new(size_t size) { return Pool::Allocate(size); }
+  static void operator delete(void* memory, size_t size) noexcept { Pool::Free(memory, size); }
+
+ private:
+  static_assert(alignof(A) <= Pool::kAlignment, "actors of such alignment are not supported");
+  ~ActorCell() override { DestroyInstance(); }
+  void DestroyInstance() noexcept override {
+    if (!std::exchange(has_instance_, false)) return;
+    if constexpr (std::is_nothrow_destructible_v<A>) {
+      instance_.Destroy();
+    } else {
+      try {
+        instance_.get().~A();
+      } catch (...) {
+        // Nobody is left to be told.
+      }
+    }
+  }
+  Slot<A> instance_;
+};
+
+/// Calls a method of an actor.
+template <typename Method, typename A>
+struct MethodCall {
+  ActorCell<A>* cell;
+  Method method;
+  template <typename... Arguments>
+    requires std::is_invocable_v<Method, A&, Arguments...>
+  decltype(auto) operator()(Arguments&&... arguments) const {
+    return std::invoke(method, cell->instance(), std::forward<Arguments>(arguments)...);
+  }
+  std::string Name() const { return TypeName(typeid(A)) + " method"; }
+};
+
+}  // namespace triune::detail

@@ -1,0 +1,27 @@
+// What a session runs on.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "triune/core/detail/object.h"
+#include "triune/core/detail/runnable.h"
+#include "triune/core/detail/task.h"
+#include "triune/time.h"
+
+namespace triune::detail {
+
+class Engine : public TaskRunner {
+ public:
+  virtual ~Engine() = default;
+  /// Runs it soon, on a thread of the engine. Takes over a reference.
+  virtual void Schedule(Runnable& work) noexcept = 0;
+  /// Waits until `count` of the objects are ready. DeadlineExceeded when `deadline` passed first, Cancelled when the
+  /// task that waits is not wanted any more, FailedPrecondition when it would wait for itself. May run the tasks of the
+  /// objects on this thread.
+  virtual Status WaitFor(std::span<Object* const> objects, size_t count, TimePoint deadline) = 0;
+  /// Abandons the task at that time.
+  virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
+};
+
+}  // namespace triune::detail

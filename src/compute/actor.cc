@@ -1,0 +1,422 @@
+#include "triune/core/detail/actor.h"
+
+#include "base/clock.h"
+#include "compute/actor_directory.h"
+#include "compute/spin.h"
+#include "compute/task_error.h"
+
+namespace triune::detail {
+namespace {
+
+constexpr uintptr_t kLocked = 1;
+/// Then other work gets the thread.
+constexpr int kCallsPerTurn = 64;
+
+uint64_t NewCallerId() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+Status CopyOf(const Status& status) { return status; }
+
+}  // namespace
+
+uint64_t CallerId() {
+  if (Frame* frame = current_frame) {
+    ActorCore* actor = frame->task.actor();
+    if (actor != nullptr && actor->serial()) return actor->caller_id();
+    if (frame->caller == 0) frame->caller = NewCallerId();
+    return frame->caller;
+  }
+  thread_local const uint64_t thread = NewCallerId();
+  return thread;
+}
+
+ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options)
+    : Task(actor, std::move(options)), actor_(actor), caller_(CallerId()) {
+  actor_.Ref();
+}
+
+ActorTask::~ActorTask() { actor_.Unref(); }
+
+void ActorTask::Run() noexcept {
+  RunIfFirst();
+  actor_.CallDone(*this);
+  Unref();
+}
+
+bool ActorTask::RunForWaiter() noexcept {
+  // Several at the same time: those that run are counted by the turn.
+  return actor_.serial() && actor_.TakeQueuedTurn(this);
+}
+
+CreationTask::CreationTask(ActorCore& actor) : Task(actor, nullptr), actor_(actor) {
+  keep_arguments_ = actor.options().max_restarts != 0;
+}
+
+bool CreationTask::RunForWaiter() noexcept { return actor_.TakeQueuedTurn(this); }
+
+void StartCall(ActorCore& actor, ActorTask& task) noexcept {
+  Status status = actor.Admit();
+  if (!status.ok()) {
+    task.settled_ = true;
+    task.Abandon(std::move(status));
+    return;
+  }
+  if (task.options() != nullptr && task.options()->timeout != Duration::max()) {
+    actor.engine().AbandonAt(task, DeadlineAfter(Clock::System().Now(), task.options()->timeout));
+  }
+  task.Start();
+}
+
+ActorCore::ActorCore(Engine& engine, ActorOptions options)
+    : engine_(engine), options_(std::move(options)), id_(NewCallerId()) {}
+
+ActorCore::~ActorCore() = default;
+
+bool ActorCore::TryRef() noexcept {
+  uint32_t references = references_.load(std::memory_order_relaxed);
+  while (references != 0) {
+    if (references_.compare_exchange_weak(references, references + 1, std::memory_order_acq_rel)) return true;
+  }
+  return false;
+}
+
+void ActorCore::Unref() noexcept {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (directory_ != nullptr) directory_->Remove(*this);
+  delete this;
+}
+
+std::string ActorCore::Name() const {
+  return "actor '" + (options_.name.empty() ? TypeName(type()) : options_.name) + "'";
+}
+
+void ActorCore::Create(Pointer<CreationTask> creation) noexcept {
+  creation_ = std::move(creation);
+  creation_pending_ = true;
+  Ref();  // until there is an actor, or it is known that there will be none
+  creation_->Start();
+}
+
+void ActorCore::Refuse(Pointer<CreationTask> creation, Status error) noexcept {
+  creation_ = std::move(creation);
+  creation_->Abandon(CopyOf(error));
+  Die(std::move(error));
+}
+
+Status ActorCore::Admit() noexcept {
+  if (is_closed_.load(std::memory_order_acquire)) return death_;
+  if (options_.max_pending_calls == 0) return {};
+  if (waiting_.fetch_add(1) < options_.max_pending_calls) return {};
+  waiting_.fetch_sub(1);
+  return compute::MakeError(
+      ErrorKind::kPendingCallsLimit, StatusCode::kResourceExhausted,
+      Name() + " has as many calls waiting as max_pending_calls allows: " + std::to_string(options_.max_pending_calls),
+      Name());
+}
+
+void ActorCore::Enqueue(Task& task) noexcept {
+  if (task.actor_creation()) {
+    Wake();
+    task.Unref();
+  } else {
+    Put(static_cast<ActorTask&>(task));
+  }
+}
+
+void ActorCore::Announce(Task& task) noexcept {
+  if (task.actor_creation()) {
+    Wake();
+  } else if (!is_closed_.load(std::memory_order_acquire)) {
+    task.Ref();
+    Put(static_cast<ActorTask&>(task));
+  }
+}
+
+void ActorCore::Put(ActorTask& task) noexcept {
+  if (task.listed_.exchange(true)) {
+    task.Unref();
+    return;
+  }
+  ActorTask* head = inbox_.load(std::memory_order_relaxed);
+  do {
+    task.next_ = head;
+  } while (!inbox_.compare_exchange_weak(head, &task));
+  if (head == nullptr) Wake();
+  // A call that has come in while a method would not return: nobody has the turn to take it out again.
+  if (is_closed_.load()) FailInbox();
+}
+
+void ActorCore::Wake() noexcept {
+  uint32_t turn = turn_.load();
+  while (true) {
+    if (turn == kQueued || turn == kAgain) return;
+    if (turn_.compare_exchange_weak(turn, turn == kNone ? kQueued : kAgain)) break;
+  }
+  if (turn == kNone) QueueTurn();
+}
+
+void ActorCore::QueueTurn() noexcept {
+  // Where a waiting thread took the turn, what was queued for it is still there, and will do.
+  if (in_pool_.exchange(true)) return;
+  Ref();
+  engine_.Schedule(*this);
+}
+
+void ActorCore::Run() noexcept {
+  in_pool_.exchange(false);
+  TakeQueuedTurn(nullptr);
+  Unref();
+}
+
+bool ActorCore::DropIfStale() noexcept {
+  if (turn_.load() == kQueued) return false;
+  in_pool_.exchange(false);
+  // It may have been queued again, relying on what is being taken out here.
+  if (turn_.load() == kQueued && !in_pool_.exchange(true)) return false;
+  Unref();
+  return true;
+}
+
+bool ActorCore::TakeQueuedTurn(const Object* until) noexcept {
+  uint32_t queued = kQueued;
+  if (!turn_.compare_exchange_strong(queued, kRunning)) return false;
+  TakeTurn(until);
+  return until != nullptr && until->ready();
+}
+
+void ActorCore::TakeTurn(const Object* until) noexcept {
+  for (int calls = 0;;) {
+    ActorTask* task = SeeToInstance() && !is_full() ? Take() : nullptr;
+    if (task == nullptr) {
+      uint32_t running = kRunning;
+      if (turn_.compare_exchange_strong(running, kNone)) return;
+      turn_.store(kRunning);  // somebody has woken it meanwhile
+      continue;
+    }
+    Handle(*task);
+    const bool is_enough = ++calls >= kCallsPerTurn || (until != nullptr && until->ready());
+    if (is_enough && (outbox_ != nullptr || inbox_.load() != nullptr)) {
+      turn_.store(kQueued);
+      QueueTurn();
+      return;
+    }
+  }
+}
+
+bool ActorCore::SeeToInstance() noexcept {
+  if (kill_.load() != kNoKill && !SeeToKill()) return false;
+  if (!creation_pending_) return true;
+  if (creation_->phase() == Task::kWaiting) return false;
+  Construct();
+  creation_pending_ = false;
+  Unref();  // whoever has the turn has one, too
+  return true;
+}
+
+void ActorCore::Construct() noexcept {
+  BeginCall(*creation_);
+  creation_->RunIfFirst();
+  EndCall(*creation_);
+  if (creation_->ready() && creation_->status().ok()) return;
+  DestroyInstance();  // abandoned while the constructor ran
+  if (is_closed_.load()) return;
+  const Status cause = creation_->ready() ? creation_->status() : Status();
+  Die(compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable,
+                         Name() + " could not be made: " + std::string(cause.message()), Name(), cause));
+}
+
+bool ActorCore::SeeToKill() noexcept {
+  if (active_.load() != 0) return false;
+  const bool may_restart =
+      creation_->repeatable() && (options_.max_restarts < 0 || restarts_ < options_.max_restarts) && !is_closed_.load();
+  const uint32_t request = kill_.exchange(kNoKill);
+  DestroyInstance();
+  if (creation_pending_)
+    creation_->Abandon(
+        compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name()));
+  if (request == kRestart && may_restart && !creation_pending_) {
+    ++restarts_;
+    Status status = creation_->Try(restarts_, false);
+    if (status.ok()) return true;
+    Die(compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable,
+                           Name() + " could not be made again: " + std::string(status.message()), Name(),
+                           std::move(status)));
+  } else {
+    Die(compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name()));
+  }
+  return true;
+}
+
+void ActorCore::Die(Status why) noexcept {
+  if (!is_closed_.load()) {
+    death_ = std::move(why);
+    is_closed_.store(true);
+  }
+  if (directory_ != nullptr) directory_->Remove(*this);
+  FailWaiting();
+}
+
+ActorTask* ActorCore::Take() noexcept {
+  if (outbox_ == nullptr) {
+    // Latest first: turned round.
+    for (ActorTask* task = inbox_.exchange(nullptr); task != nullptr;) {
+      auto* next = static_cast<ActorTask*>(task->next_);
+      task->next_ = outbox_;
+      outbox_ = task;
+      task = next;
+    }
+  }
+  if (outbox_ == nullptr) return nullptr;
+  ActorTask* task = outbox_;
+  outbox_ = static_cast<ActorTask*>(task->next_);
+  return task;
+}
+
+void ActorCore::Handle(ActorTask& task) noexcept {
+  auto call = Pointer<ActorTask>::Adopt(&task);
+  task.listed_.store(false);
+  const uint64_t caller = task.caller_;
+  const bool others_wait = held_back_ != nullptr && held_back_->contains(caller);
+  if (task.phase() != Task::kWaiting && !others_wait) {
+    RunCall(std::move(call));
+    return;
+  }
+  // Its arguments are not ready, or it comes after one whose are not. It may be in the list already, and be here
+  // because that has changed.
+  if (!std::exchange(task.held_back_, true)) {
+    if (held_back_ == nullptr) held_back_ = std::make_unique<HeldBack>();
+    (*held_back_)[caller].push_back(std::move(call));
+  }
+  RunReadyCalls(caller);
+}
+
+void ActorCore::RunReadyCalls(uint64_t caller) noexcept {
+  // Looked up each time: while a call runs, all that waits may be taken away.
+  while (held_back_ != nullptr) {
+    auto found = held_back_->find(caller);
+    if (found == held_back_->end()) return;
+    auto& calls = found->second;
+    if (calls.front()->phase() == Task::kWaiting) return;
+    Pointer<ActorTask> call = std::move(calls.front());
+    calls.pop_front();
+    if (calls.empty()) held_back_->erase(found);
+    RunCall(std::move(call));
+  }
+}
+
+void ActorCore::RunCall(Pointer<ActorTask> task) noexcept {
+  if (is_closed_.load() || task->phase() == Task::kDone) {
+    if (is_closed_.load()) task->Abandon(CopyOf(death_));
+    Settle(*task);
+  } else if (serial()) {
+    BeginCall(*task);
+    task->RunIfFirst();
+    EndCall(*task);
+    Settle(*task);
+  } else {
+    active_.fetch_add(1);
+    {
+      std::lock_guard lock(mutex_);
+      running_.insert(task.get());
+    }
+    engine_.Schedule(*task.Release());
+  }
+}
+
+void ActorCore::CallDone(ActorTask& task) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    running_.erase(&task);
+  }
+  Settle(task);
+  active_.fetch_sub(1);
+  Wake();
+}
+
+void ActorCore::Settle(ActorTask& task) noexcept {
+  if (options_.max_pending_calls != 0 && !task.settled_.exchange(true)) waiting_.fetch_sub(1);
+}
+
+void ActorCore::EndCall(Task& task) noexcept {
+  compute::Spinner spinner;
+  const auto word = reinterpret_cast<uintptr_t>(&task);
+  uintptr_t expected = word;
+  while (!current_.compare_exchange_weak(expected, 0)) {
+    expected = word;
+    spinner.Pause();
+  }
+}
+
+Task* ActorCore::LockCurrent() noexcept {
+  compute::Spinner spinner;
+  uintptr_t word = current_.load();
+  while (word != 0) {
+    if ((word & kLocked) == 0 && current_.compare_exchange_weak(word, word | kLocked)) {
+      return reinterpret_cast<Task*>(word);
+    }
+    spinner.Pause();
+    word = current_.load();
+  }
+  return nullptr;
+}
+
+void ActorCore::Kill(bool restart) noexcept {
+  const bool for_good = !restart || options_.max_restarts == 0;
+  uint32_t request = for_good ? kForGood : kRestart;
+  uint32_t before = kill_.load();
+  while (before < request && !kill_.compare_exchange_weak(before, request)) {
+  }
+  auto why = [&] {
+    return for_good
+               ? compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name())
+               : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                                    Name() + " was restarted while the call ran", Name());
+  };
+  std::vector<Pointer<Task>> running;
+  if (serial()) {
+    // While a method runs, whoever has the turn touches nothing; it may be long before it does again.
+    if (Task* task = LockCurrent()) {
+      running.emplace_back(task);
+      if (for_good) Die(why());
+      UnlockCurrent(*task);
+    }
+  } else {
+    std::lock_guard lock(mutex_);
+    for (ActorTask* task : running_) running.emplace_back(Pointer<Task>(task));
+  }
+  for (auto& task : running) task->Abandon(why());
+  Wake();
+}
+
+void ActorCore::FailInbox() noexcept {
+  for (ActorTask* task = inbox_.exchange(nullptr); task != nullptr;) {
+    auto* next = static_cast<ActorTask*>(task->next_);
+    auto call = Pointer<ActorTask>::Adopt(task);
+    call->listed_.store(false);
+    call->Abandon(CopyOf(death_));
+    Settle(*call);
+    task = next;
+  }
+}
+
+void ActorCore::FailWaiting() noexcept {
+  while (outbox_ != nullptr) {
+    auto call = Pointer<ActorTask>::Adopt(outbox_);
+    outbox_ = static_cast<ActorTask*>(call->next_);
+    call->Abandon(CopyOf(death_));
+    Settle(*call);
+  }
+  if (auto all = std::move(held_back_)) {
+    for (auto& [caller, calls] : *all) {
+      for (auto& call : calls) {
+        call->Abandon(CopyOf(death_));
+        Settle(*call);
+      }
+    }
+  }
+  FailInbox();
+}
+
+}  // namespace triune::detail

@@ -1,0 +1,16 @@
+#include "triune/core/runtime_context.h"
+
+#include "triune/core/detail/task.h"
+
+namespace triune {
+
+using detail::current_frame;
+
+bool RuntimeContext::in_task() noexcept { return current_frame != nullptr; }
+bool RuntimeContext::cancelled() noexcept { return current_frame != nullptr && current_frame->task.cancelled(); }
+int RuntimeContext::attempt() noexcept { return current_frame == nullptr ? 0 : current_frame->attempt; }
+std::string RuntimeContext::task_name() {
+  return current_frame == nullptr ? std::string() : current_frame->task.Name();
+}
+
+}  // namespace triune

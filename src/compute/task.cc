@@ -1,0 +1,126 @@
+#include "triune/core/detail/task.h"
+
+#include "compute/sleeping_tasks.h"
+#include "compute/spin.h"
+#include "compute/task_error.h"
+
+namespace triune::detail {
+namespace {
+
+constexpr uintptr_t kChildrenLocked = 1;
+
+}  // namespace
+
+std::string Task::Name() const {
+  if (options_ != nullptr && !options_->name.empty()) return "task '" + options_->name + "'";
+  std::string name = FunctionName();
+  return name.empty() ? "a task" : "task '" + name + "'";
+}
+
+Status Task::Try(int attempt, bool last) noexcept {
+  if (const Status* error = ArgumentError()) return *error;
+  Status status;
+  try {
+    status = Invoke(last);
+  } catch (...) {
+    return compute::Thrown(*this, attempt);
+  }
+  return status.ok() ? Status() : compute::Returned(*this, attempt, std::move(status));
+}
+
+void Task::Execute() noexcept {
+  Frame frame{.task = *this, .outer = current_frame};
+  current_frame = &frame;
+  int left = options_ == nullptr || !repeatable() ? 0 : options_->retries;
+  Status status;
+  for (;; --left, ++frame.attempt) {
+    status = Try(frame.attempt, left <= 0 && !keep_arguments_);
+    if (status.ok() || left <= 0 || cancelled() || ArgumentError() != nullptr) break;
+    try {
+      if (options_->retry_on && !options_->retry_on(status)) break;
+    } catch (...) {
+      status = compute::Thrown(*this, frame.attempt);
+      break;
+    }
+  }
+  current_frame = frame.outer;
+  if (!keep_arguments_) DropArguments();
+  if (!Advance(kRunning, kDone)) return;  // abandoned
+  if (!status.ok() && cancelled()) {
+    status = compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, Name() + " was cancelled", Name(),
+                                std::move(status));
+  }
+  LeaveFamily();
+  SetReady(std::move(status));
+}
+
+void Task::SetCancelled(bool with_children) noexcept {
+  uint8_t wanted = with_children ? kCancelledWithChildren : kCancelled;
+  uint8_t before = cancel_.load(std::memory_order_relaxed);
+  while (before < wanted && !cancel_.compare_exchange_weak(before, wanted, std::memory_order_seq_cst)) {
+  }
+}
+
+bool Task::Abandon(Status error, bool with_children, bool though_running) noexcept {
+  Phase before = phase();
+  do {
+    if (before == kDone) return false;
+    if (before == kRunning && !though_running) break;
+    // It may go one step further meanwhile, and so another time round.
+  } while (!Advance(before, kDone) && ((before = phase()), true));
+  // Told only now: it would be done at once otherwise, as if nobody had cancelled it.
+  SetCancelled(with_children);
+  if (before == kRunning) compute::InterruptSleep(*this);
+  if (before == kRunning && !though_running) return true;
+  if (before == kQueued) DropArguments();
+  LeaveFamily();
+  SetReady(std::move(error));
+  if (before == kWaiting) runner_.Announce(*this);  // others may wait behind it
+  return true;
+}
+
+void Task::LockChildren() noexcept {
+  compute::Spinner spinner;
+  while ((children_.fetch_or(kChildrenLocked, std::memory_order_acquire) & kChildrenLocked) != 0) spinner.Pause();
+}
+
+void Task::UnlockChildren(Task* first) noexcept {
+  children_.store(reinterpret_cast<uintptr_t>(first), std::memory_order_release);
+}
+
+void Task::JoinFamily(Task& parent) noexcept {
+  parent.Ref();
+  parent_ = &parent;
+  parent.LockChildren();
+  auto* first = reinterpret_cast<Task*>(parent.children_.load(std::memory_order_relaxed) & ~kChildrenLocked);
+  next_sibling_ = first;
+  if (first != nullptr) first->previous_sibling_ = this;
+  parent.UnlockChildren(this);
+  // Whoever cancels a family sets the flag first and then looks for children.
+  if (parent.cancel_.load(std::memory_order_seq_cst) == kCancelledWithChildren) {
+    Abandon(compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled,
+                               Name() + " was cancelled: it was submitted by a task that is cancelled", Name()));
+  }
+}
+
+void Task::LeaveFamily() noexcept {
+  if (parent_ == nullptr) return;
+  Task& parent = *std::exchange(parent_, nullptr);
+  parent.LockChildren();
+  auto* first = reinterpret_cast<Task*>(parent.children_.load(std::memory_order_relaxed) & ~kChildrenLocked);
+  if (next_sibling_ != nullptr) next_sibling_->previous_sibling_ = previous_sibling_;
+  if (previous_sibling_ != nullptr) previous_sibling_->next_sibling_ = next_sibling_;
+  parent.UnlockChildren(first == this ? next_sibling_ : first);
+  parent.Unref();
+}
+
+std::vector<Pointer<Task>> Task::Children() {
+  std::vector<Pointer<Task>> children;
+  LockChildren();
+  auto* first = reinterpret_cast<Task*>(children_.load(std::memory_order_relaxed) & ~kChildrenLocked);
+  for (Task* child = first; child != nullptr; child = child->next_sibling_) children.emplace_back(child);
+  UnlockChildren(first);
+  return children;
+}
+
+}  // namespace triune::detail
