@@ -106,9 +106,11 @@ class [[nodiscard]] Result {
   bool ok() const noexcept { return state_.index() == 1; }
   Status status() const& { return ok() ? Status() : std::get<0>(state_); }
   Status status() && { return ok() ? Status() : std::move(std::get<0>(state_)); }
+  // NOLINTBEGIN(clang-analyzer-core.uninitialized.UndefReturn): not for one who has looked at ok()
   T& value() & { return assert(ok()), *std::get_if<1>(&state_); }
   const T& value() const& { return assert(ok()), *std::get_if<1>(&state_); }
   T&& value() && { return assert(ok()), std::move(*std::get_if<1>(&state_)); }
+  // NOLINTEND(clang-analyzer-core.uninitialized.UndefReturn)
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }

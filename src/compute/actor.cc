@@ -51,22 +51,29 @@ bool ActorTask::RunForWaiter() noexcept {
 }
 
 CreationTask::CreationTask(ActorCore& actor) : Task(actor, nullptr), actor_(actor) {
+  actor_.KnowIt();
   keep_arguments_ = actor.options().max_restarts != 0;
 }
 
-bool CreationTask::RunForWaiter() noexcept { return actor_.TakeQueuedTurn(this); }
+CreationTask::~CreationTask() { actor_.ForgetIt(); }
+
+bool CreationTask::RunForWaiter() noexcept {
+  if (!actor_.TryRef()) return false;
+  const bool ran = actor_.TakeQueuedTurn(this);
+  actor_.Unref();
+  return ran;
+}
 
 void StartCall(ActorCore& actor, ActorTask& task) noexcept {
   Status status = actor.Admit();
   if (!status.ok()) {
     task.settled_ = true;
     task.Abandon(std::move(status));
-    return;
   }
+  task.Start();
   if (task.options() != nullptr && task.options()->timeout != Duration::max()) {
     actor.engine().AbandonAt(task, DeadlineAfter(Clock::System().Now(), task.options()->timeout));
   }
-  task.Start();
 }
 
 ActorCore::ActorCore(Engine& engine, ActorOptions options)
@@ -85,7 +92,13 @@ bool ActorCore::TryRef() noexcept {
 void ActorCore::Unref() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (directory_ != nullptr) directory_->Remove(*this);
-  delete this;
+  DestroyInstance();
+  creation_ = {};
+  ForgetIt();
+}
+
+void ActorCore::ForgetIt() noexcept {
+  if (knowing_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
 }
 
 std::string ActorCore::Name() const {
@@ -102,6 +115,7 @@ void ActorCore::Create(Pointer<CreationTask> creation) noexcept {
 void ActorCore::Refuse(Pointer<CreationTask> creation, Status error) noexcept {
   creation_ = std::move(creation);
   creation_->Abandon(CopyOf(error));
+  creation_->Start();
   Die(std::move(error));
 }
 
@@ -118,16 +132,21 @@ Status ActorCore::Admit() noexcept {
 
 void ActorCore::Enqueue(Task& task) noexcept {
   if (task.actor_creation()) {
-    Wake();
+    Announce(task);
     task.Unref();
   } else {
     Put(static_cast<ActorTask&>(task));
   }
 }
 
-void ActorCore::Announce(Task& task) noexcept {
+void ActorCore::Announce(Task& task) noexcept { Abandoned(task); }
+
+void ActorCore::Abandoned(Task& task) noexcept {
   if (task.actor_creation()) {
+    // Somebody may have seen to it already, and all who referred to the actor be gone.
+    if (!TryRef()) return;
     Wake();
+    Unref();
   } else if (!is_closed_.load(std::memory_order_acquire)) {
     task.Ref();
     Put(static_cast<ActorTask&>(task));
@@ -139,6 +158,8 @@ void ActorCore::Put(ActorTask& task) noexcept {
     task.Unref();
     return;
   }
+  // The call may be run at once on another thread, and be the last to refer to the actor.
+  const Pointer<ActorCore> self(this);
   ActorTask* head = inbox_.load(std::memory_order_relaxed);
   do {
     task.next_ = head;
@@ -187,21 +208,21 @@ bool ActorCore::TakeQueuedTurn(const Object* until) noexcept {
 }
 
 void ActorCore::TakeTurn(const Object* until) noexcept {
-  for (int calls = 0;;) {
-    ActorTask* task = SeeToInstance() && !is_full() ? Take() : nullptr;
-    if (task == nullptr) {
-      uint32_t running = kRunning;
-      if (turn_.compare_exchange_strong(running, kNone)) return;
-      turn_.store(kRunning);  // somebody has woken it meanwhile
-      continue;
-    }
-    Handle(*task);
-    const bool is_enough = ++calls >= kCallsPerTurn || (until != nullptr && until->ready());
-    if (is_enough && (outbox_ != nullptr || inbox_.load() != nullptr)) {
+  for (int calls = 0;; ++calls) {
+    const bool may_run_calls = SeeToInstance() && !is_full();
+    const bool is_enough = calls >= kCallsPerTurn || (until != nullptr && until->ready());
+    if (may_run_calls && is_enough && (outbox_ != nullptr || inbox_.load() != nullptr)) {
       turn_.store(kQueued);
       QueueTurn();
       return;
     }
+    if (ActorTask* task = may_run_calls ? Take() : nullptr) {
+      Handle(*task);
+      continue;
+    }
+    uint32_t running = kRunning;
+    if (turn_.compare_exchange_strong(running, kNone)) return;
+    turn_.store(kRunning);  // somebody has woken it meanwhile
   }
 }
 
@@ -228,7 +249,16 @@ void ActorCore::Construct() noexcept {
 }
 
 bool ActorCore::SeeToKill() noexcept {
-  if (active_.load() != 0) return false;
+  if (active_.load() != 0) {
+    // Nobody knows when those that run return: the others need not wait for that.
+    if (kill_.load() == kForGood && !is_closed_.load()) Die(Killed());
+    return false;
+  }
+  if (creation_pending_ && kill_.load() == kRestart) {
+    // There is nothing yet that could be made anew.
+    uint32_t request = kRestart;
+    return kill_.compare_exchange_strong(request, kNoKill) || SeeToKill();
+  }
   const bool may_restart =
       creation_->repeatable() && (options_.max_restarts < 0 || restarts_ < options_.max_restarts) && !is_closed_.load();
   const uint32_t request = kill_.exchange(kNoKill);
@@ -244,9 +274,13 @@ bool ActorCore::SeeToKill() noexcept {
                            Name() + " could not be made again: " + std::string(status.message()), Name(),
                            std::move(status)));
   } else {
-    Die(compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name()));
+    Die(Killed());
   }
   return true;
+}
+
+Status ActorCore::Killed() const {
+  return compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name());
 }
 
 void ActorCore::Die(Status why) noexcept {
@@ -279,31 +313,35 @@ void ActorCore::Handle(ActorTask& task) noexcept {
   task.listed_.store(false);
   const uint64_t caller = task.caller_;
   const bool others_wait = held_back_ != nullptr && held_back_->contains(caller);
-  if (task.phase() != Task::kWaiting && !others_wait) {
+  if (task.order_ == ActorTask::kItsTurn || (task.phase() != Task::kWaiting && !others_wait)) {
     RunCall(std::move(call));
     return;
   }
   // Its arguments are not ready, or it comes after one whose are not. It may be in the list already, and be here
   // because that has changed.
-  if (!std::exchange(task.held_back_, true)) {
+  if (std::exchange(task.order_, ActorTask::kHeldBack) != ActorTask::kHeldBack) {
     if (held_back_ == nullptr) held_back_ = std::make_unique<HeldBack>();
     (*held_back_)[caller].push_back(std::move(call));
   }
-  RunReadyCalls(caller);
-}
-
-void ActorCore::RunReadyCalls(uint64_t caller) noexcept {
-  // Looked up each time: while a call runs, all that waits may be taken away.
-  while (held_back_ != nullptr) {
-    auto found = held_back_->find(caller);
-    if (found == held_back_->end()) return;
-    auto& calls = found->second;
-    if (calls.front()->phase() == Task::kWaiting) return;
-    Pointer<ActorTask> call = std::move(calls.front());
+  auto found = held_back_->find(caller);
+  auto& calls = found->second;
+  // Those that can run come next, in their order.
+  Runnable* rest = outbox_;
+  ActorTask* last = nullptr;
+  while (!calls.empty() && calls.front()->phase() != Task::kWaiting) {
+    if (calls.front()->listed_.exchange(true)) break;  // it is on its way here, and will get it going
+    ActorTask* next = calls.front().Release();
     calls.pop_front();
-    if (calls.empty()) held_back_->erase(found);
-    RunCall(std::move(call));
+    next->order_ = ActorTask::kItsTurn;
+    if (last == nullptr) {
+      outbox_ = next;
+    } else {
+      last->next_ = next;
+    }
+    next->next_ = rest;
+    last = next;
   }
+  if (calls.empty()) held_back_->erase(found);
 }
 
 void ActorCore::RunCall(Pointer<ActorTask> task) noexcept {
@@ -378,7 +416,8 @@ void ActorCore::Kill(bool restart) noexcept {
   if (serial()) {
     // While a method runs, whoever has the turn touches nothing; it may be long before it does again.
     if (Task* task = LockCurrent()) {
-      running.emplace_back(task);
+      // A constructor that runs makes a new one in any case.
+      if (for_good || !task->actor_creation()) running.emplace_back(task);
       if (for_good) Die(why());
       UnlockCurrent(*task);
     }
@@ -388,17 +427,33 @@ void ActorCore::Kill(bool restart) noexcept {
   }
   for (auto& task : running) task->Abandon(why());
   Wake();
+  // All threads may be busy, for as long as they like, and those that wait are to hear of it now. No call is run here.
+  if (for_good) TakeQueuedTurn(nullptr);
 }
 
 void ActorCore::FailInbox() noexcept {
-  for (ActorTask* task = inbox_.exchange(nullptr); task != nullptr;) {
-    auto* next = static_cast<ActorTask*>(task->next_);
-    auto call = Pointer<ActorTask>::Adopt(task);
-    call->listed_.store(false);
-    call->Abandon(CopyOf(death_));
-    Settle(*call);
-    task = next;
+  // A call that fails may bring the next, which waited for its result: one after the other, not one inside the other.
+  struct Failing {
+    ActorCore* actor;
+    Failing* outer;
+  };
+  thread_local constinit Failing* this_thread = nullptr;
+  for (Failing* outer = this_thread; outer != nullptr; outer = outer->outer) {
+    if (outer->actor == this) return;
   }
+  Failing failing{.actor = this, .outer = this_thread};
+  this_thread = &failing;
+  while (ActorTask* task = inbox_.exchange(nullptr)) {
+    while (task != nullptr) {
+      auto* next = static_cast<ActorTask*>(task->next_);
+      auto call = Pointer<ActorTask>::Adopt(task);
+      call->listed_.store(false);
+      call->Abandon(CopyOf(death_));
+      Settle(*call);
+      task = next;
+    }
+  }
+  this_thread = failing.outer;
 }
 
 void ActorCore::FailWaiting() noexcept {

@@ -1,5 +1,6 @@
 #include "triune/core/runtime_context.h"
 
+#include "compute/local/admission.h"
 #include "triune/core/detail/task.h"
 
 namespace triune {
@@ -12,5 +13,6 @@ int RuntimeContext::attempt() noexcept { return current_frame == nullptr ? 0 : c
 std::string RuntimeContext::task_name() {
   return current_frame == nullptr ? std::string() : current_frame->task.Name();
 }
+std::vector<int> RuntimeContext::gpu_ids() { return compute::Admission::Gpus(); }
 
 }  // namespace triune

@@ -1,9 +1,9 @@
 #include "triune/core/session.h"
 
 #include "base/clock.h"
-#include "base/cores.h"
 #include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
+#include "compute/local/machine_resources.h"
 #include "compute/task_error.h"
 
 namespace triune {
@@ -28,15 +28,18 @@ bool CancelFamily(detail::Task& task, const CancelOptions& options) {
 }  // namespace
 
 Session::Session(const SessionOptions& options)
-    : directory_(std::make_shared<detail::ActorDirectory>()),
-      engine_(std::make_unique<compute::LocalEngine>(options.cpus > 0 ? options.cpus : AvailableCores())) {}
+    : named_{std::make_shared<detail::ActorDirectory>()},
+      engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options))) {}
 
-Session::~Session() {
-  engine_.reset();  // when all is done
-  directory_->Clear();
-}
+// Waits for all that runs, which may still use the session, and then lets go of the detached actors.
+Session::~Session() = default;
 
-void Session::Prepare(detail::Task& task) {
+Session::NamedActors::~NamedActors() { directory->Clear(); }
+
+void Session::StartWithOptions(detail::Task& task) {
+  Status status = engine_->Check(*task.options());
+  if (!status.ok()) task.Abandon(std::move(status));
+  task.Start();
   Duration timeout = task.options()->timeout;
   if (timeout != Duration::max()) engine_->AbandonAt(task, DeadlineIn(timeout));
 }
@@ -74,17 +77,21 @@ detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
     return {};
   }
   detail::Pointer<detail::ActorCore> existing;
-  Status status = directory_->Add(directory_, actor, &existing);
+  Status status = named_.directory->Add(named_.directory, actor, &existing);
   if (!status.ok()) {
     actor.Refuse(std::move(creation), std::move(status));
     return {};
   }
-  if (!existing) actor.Create(std::move(creation));
+  if (existing) {
+    actor.Refuse(std::move(creation), AlreadyExists("there is another that is meant"));
+  } else {
+    actor.Create(std::move(creation));
+  }
   return existing;
 }
 
 Result<detail::Pointer<detail::ActorCore>> Session::FindActor(std::string_view name, const std::type_info& type) {
-  return directory_->Find(name, type);
+  return named_.directory->Find(name, type);
 }
 
 }  // namespace triune

@@ -18,11 +18,10 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 int Square(int x) { return x * x; }
 int Add(int a, int b) { return a + b; }
-std::string Join(const std::string& a, std::string b) { return a + b; }
+std::string Join(const std::string& a, std::string b) { return a + b; }  // NOLINT(performance-unnecessary-value-param)
 void Nothing() {}
 Result<int> Half(int x) {
   if (x % 2 != 0) return InvalidArgument("x is odd");
@@ -112,7 +111,7 @@ TEST_P(SessionTest, ABlockedTaskGivesItsPlaceToAnother) {
   std::vector<ObjectRef<int>> waiting;
   for (int i = 0; i < kWaiting; ++i) {
     waiting.push_back(session_.Submit(
-        [this, &all_wait](ObjectRef<int> wanted) {
+        [this, &all_wait](const ObjectRef<int>& wanted) {
           all_wait.count_down();
           return *session_.Get(wanted);
         },

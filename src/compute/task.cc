@@ -75,7 +75,7 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   if (before == kQueued) DropArguments();
   LeaveFamily();
   SetReady(std::move(error));
-  if (before == kWaiting) runner_.Announce(*this);  // others may wait behind it
+  if (before == kWaiting) runner_.Abandoned(*this);
   return true;
 }
 

@@ -223,6 +223,7 @@ spec:
       "m.yaml:24: spec.transformer: known to KServe, has no effect here yet",
       "m.yaml:25: spec.transformer.containers[0].comand: unknown field: did you mean command?",
       "m.yaml:6: metadata.annotations[serving.kserve.io/stop]: known to KServe, has no effect here yet",
+      // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one message
       "m.yaml:18: spec.predictor.model.protocolVersion: grpc-v1 is not supported: v1, v2 and grpc-v2 are served, "
       "whatever is asked for",
   };

@@ -15,9 +15,9 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Catalog Make(std::vector<std::pair<std::string, std::string>> names) {
+Catalog Make(const std::vector<std::pair<std::string, std::string>>& names) {
   std::vector<std::shared_ptr<ServedModel>> models;
-  for (auto& [model_namespace, name] : names) {
+  for (const auto& [model_namespace, name] : names) {
     ModelConfig config;
     config.name = name;
     config.model_namespace = model_namespace;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace triune {
 
@@ -16,6 +17,8 @@ class RuntimeContext {
   static int attempt() noexcept;
   /// Name for people; empty outside of a task.
   static std::string task_name();
+  /// The numbers of the GPUs that the task was given; empty when it has asked for none.
+  static std::vector<int> gpu_ids();
 };
 
 }  // namespace triune

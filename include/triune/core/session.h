@@ -3,9 +3,11 @@
 
 #include <concepts>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <typeinfo>
@@ -42,8 +44,12 @@ class PutObject final : public Object {
 
 }  // namespace detail
 
+/// What there is for tasks. What a task asks for is compared with that: TaskOptions.
 struct SessionOptions {
-  int cpus = 0;  ///< Threads that run tasks at the same time; 0: as many as the machine has for this process.
+  int cpus = 0;       ///< Threads that run tasks at the same time; 0: as many as the machine has for this process.
+  double gpus = -1;   ///< -1: as many as NVIDIA's driver shows.
+  double memory = 0;  ///< Bytes; 0: 70 % of the machine's.
+  std::map<std::string, double> resources{};  ///< Others, by name.
 };
 
 struct CancelOptions {
@@ -186,13 +192,15 @@ class Session {
                   "arguments and results of such alignment are not supported");
     auto* task = new Task(std::forward_as_tuple(*engine_, std::move(options)), std::forward<Arguments>(arguments)...);
     ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
-    if (task->options() != nullptr) Prepare(*task);
-    task->Start();
+    if (task->options() == nullptr) {
+      task->Start();
+    } else {
+      StartWithOptions(*task);
+    }
     return reference;
   }
 
-  /// What options ask for.
-  void Prepare(detail::Task& task);
+  void StartWithOptions(detail::Task& task);
   Status WaitFor(detail::Object& object, Duration timeout);
   std::vector<size_t> WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout);
   bool Cancel(detail::Object& object, const CancelOptions& options);
@@ -201,8 +209,12 @@ class Session {
                                                 detail::Pointer<detail::CreationTask> creation);
   Result<detail::Pointer<detail::ActorCore>> FindActor(std::string_view name, const std::type_info& type);
 
-  const std::shared_ptr<detail::ActorDirectory> directory_;
-  std::unique_ptr<detail::Engine> engine_;
+  struct NamedActors {
+    ~NamedActors();
+    std::shared_ptr<detail::ActorDirectory> directory;
+  };
+  const NamedActors named_;
+  const std::unique_ptr<detail::Engine> engine_;  // goes first
 };
 
 }  // namespace triune

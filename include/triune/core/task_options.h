@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "triune/status.h"
@@ -11,12 +12,21 @@ namespace triune {
 
 struct TaskOptions {
   std::string name{};  ///< In errors, listings and traces; otherwise the function's own name, where it can be told.
-  int retries = 0;     ///< How often the function is called again after it has failed.
+  /// What it needs while it runs, by Ray's names; parts down to 0.0001 are possible. It waits until that is there,
+  /// behind others that want the same; while it waits for something itself, others may have its processors. A method of
+  /// an actor runs with what the actor has. Only counted, not enforced.
+  double cpus = 1;
+  double gpus = 0;
+  double memory = 0;                          ///< Bytes.
+  std::map<std::string, double> resources{};  ///< Others, by name: those of SessionOptions.
+  int retries = 0;                            ///< How often the function is called again after it has failed.
   /// Which failures are worth another try; empty: all. Called on the thread that ran the function.
   std::function<bool(const Status&)> retry_on{};
   /// Counted from Submit. When it has passed the task fails, whether it had started or not; a function that runs can
   /// see that nobody waits any more (RuntimeContext::cancelled).
   Duration timeout = Duration::max();
+
+  bool AsksForOneCpuOnly() const { return cpus == 1 && gpus == 0 && memory == 0 && resources.empty(); }
 };
 
 }  // namespace triune

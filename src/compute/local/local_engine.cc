@@ -18,8 +18,19 @@ using detail::current_frame;
 constexpr int kMostLayers = 64;
 constexpr int kSpins = 64;
 thread_local constinit int layers = 0;
-/// This thread is none of the pool's, but counts as one of those that run.
-thread_local constinit bool is_guest = false;
+/// Pools that this thread is none of, but in which it counts as one of those that run.
+struct Guest {
+  WorkerPool& pool;
+  Guest* outer;
+};
+thread_local constinit Guest* guest = nullptr;
+
+bool IsGuestOf(const WorkerPool& pool) {
+  for (const Guest* at = guest; at != nullptr; at = at->outer) {
+    if (&at->pool == &pool) return true;
+  }
+  return false;
+}
 
 /// Whether the object can only come after what this thread is in the middle of.
 bool WouldWaitForItself(detail::Object& object) {
@@ -48,21 +59,42 @@ Status WaitsForItself(detail::Object& object) {
 
 }  // namespace
 
+LocalEngine::LocalEngine(const Amounts& total)
+    : admission_(total, pool_), pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
+
+void LocalEngine::Enqueue(detail::Task& task) noexcept {
+  const bool was_announced = task.must_wait();  // it may be gone right after
+  if (Admission::Concerns(task)) {
+    admission_.Enqueue(task);
+  } else {
+    pool_.Enqueue(task);
+  }
+  if (was_announced) pool_.EndHolding();
+}
+
+// An argument may come from another session, whose tasks are not among those that this one's end waits for.
+void LocalEngine::Announce(detail::Task&) noexcept { pool_.BeginHolding(); }
+void LocalEngine::Dismiss(detail::Task& task) noexcept {
+  if (task.must_wait()) pool_.EndHolding();
+}
+
 bool LocalEngine::RunHere(detail::Object& object) {
   detail::Task* task = object.task();
   if (task == nullptr || layers >= kMostLayers || task->phase() != detail::Task::kQueued) return false;
-  const bool joins = !is_guest && !pool_.IsWorker();
+  if (task->actor() == nullptr && Admission::Concerns(*task)) return false;
+  const bool joins = !pool_.IsWorker() && !IsGuestOf(pool_);
   if (joins && !pool_.TryBeginRunning()) return false;
-  is_guest |= joins;
+  Guest here{.pool = pool_, .outer = guest};
+  if (joins) guest = &here;
   ++layers;
   const bool ran = task->RunForWaiter();
   --layers;
   if (ran) pool_.DropStale();
   if (joins) {
-    is_guest = false;
+    guest = here.outer;
     pool_.EndRunning();
   }
-  return ran;
+  return ran && object.ready();  // whoever abandoned it meanwhile may not be that far yet
 }
 
 Status LocalEngine::WaitForOne(detail::Object& object, TimePoint deadline) {
@@ -83,16 +115,19 @@ Status LocalEngine::WaitForOne(detail::Object& object, TimePoint deadline) {
 
 Status LocalEngine::Sleep(Sleeper& sleeper, TimePoint deadline) {
   detail::Task* task = current_frame == nullptr ? nullptr : &current_frame->task;
-  const bool is_worker = pool_.IsWorker();
-  if (is_worker) pool_.BeginBlocking();
-  if (is_guest) pool_.EndRunning();
+  // Wherever this thread counts as one that runs: what it waits for may need another in its place there.
+  WorkerPool* const worker_of = WorkerPool::OfThisThread();
+  if (worker_of != nullptr) worker_of->BeginBlocking();
+  for (Guest* at = guest; at != nullptr; at = at->outer) at->pool.EndRunning();
+  Admission::BeginBlocking();
   bool enough;
   {
     Interruptible interruptible(task, sleeper);
     enough = sleeper.Sleep(deadline);
   }
-  if (is_worker) pool_.EndBlocking();
-  if (is_guest) pool_.BeginRunning();
+  Admission::EndBlocking();
+  if (worker_of != nullptr) worker_of->EndBlocking();
+  for (Guest* at = guest; at != nullptr; at = at->outer) at->pool.BeginRunning();
   if (enough) return {};
   return task != nullptr && task->cancelled() ? NotWanted() : TimedOut();
 }

@@ -1,6 +1,8 @@
 // The engine that runs tasks on threads of this process.
 #pragma once
 
+#include "compute/local/admission.h"
+#include "compute/local/amounts.h"
 #include "compute/local/timer.h"
 #include "compute/local/worker_pool.h"
 #include "triune/core/detail/engine.h"
@@ -11,11 +13,15 @@ class Sleeper;
 
 class LocalEngine final : public detail::Engine {
  public:
-  explicit LocalEngine(int cpus) : pool_(cpus) {}
+  /// `total`: at least one processor.
+  explicit LocalEngine(const Amounts& total);
 
-  void Enqueue(detail::Task& task) noexcept override { pool_.Enqueue(task); }
+  void Enqueue(detail::Task& task) noexcept override;
+  void Announce(detail::Task& task) noexcept override;
+  void Dismiss(detail::Task& task) noexcept override;
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
+  Status Check(const TaskOptions& options) override { return admission_.Check(options); }
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
 
  private:
@@ -25,8 +31,9 @@ class LocalEngine final : public detail::Engine {
   /// Lets another thread take this one's place meanwhile.
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
-  Timer timer_;
-  WorkerPool pool_;
+  Timer timer_{pool_};
+  Admission admission_;
+  WorkerPool pool_;  // its destructor waits for tasks, which need the others
 };
 
 }  // namespace triune::compute

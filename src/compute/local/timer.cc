@@ -61,6 +61,8 @@ void Timer::Loop() {
     entry->listed_ = false;
     // It is not done, or the one who has done it waits for the mutex: the task is still there.
     detail::Pointer<detail::Task> task(&entry->task_);
+    // As long as it is not done with this the pool is not idle.
+    pool_.BeginHolding();
     lock.unlock();
     // When that says no, the task is done after all, and the entry hears of it.
     if (task->RemoveWaiter(*entry)) delete entry;
@@ -68,6 +70,7 @@ void Timer::Loop() {
                             task->Name() + " was not done within its timeout", task->Name()),
                   true);
     task = {};
+    pool_.EndHolding();
     lock.lock();
   }
 }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "compute/local/worker_pool.h"
 #include "triune/core/detail/task.h"
 #include "triune/time.h"
 
@@ -15,7 +16,9 @@ namespace triune::compute {
 /// done. Thread-safe.
 class Timer {
  public:
-  Timer() = default;
+  /// `pool` waits for what becomes ready because a task's time is up. It may be constructed later, and must be
+  /// destroyed earlier.
+  explicit Timer(WorkerPool& pool) : pool_(pool) {}
   ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
@@ -26,6 +29,7 @@ class Timer {
   class Entry;
   void Loop();
 
+  WorkerPool& pool_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::multimap<TimePoint, Entry*> entries_;

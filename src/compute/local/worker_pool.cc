@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <system_error>
+#include <utility>
 
 #include "compute/spin.h"
 
@@ -19,13 +20,16 @@ thread_local void* this_worker = nullptr;
 
 }  // namespace
 
-WorkerPool::WorkerPool(int width) : width_(std::max(width, 1)), workers_(kMostThreads) {}
+WorkerPool::WorkerPool(int width)
+    : counts_(Pack({.running = 0, .searching = 0, .limit = static_cast<uint32_t>(std::max(width, 1))})),
+      workers_(kMostThreads) {}
 
 WorkerPool::~WorkerPool() {
   {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [this] {
-      return Unpack(counts_.load(std::memory_order_seq_cst)).running == 0 && blocked_.load() == 0 && !AnyQueued();
+      const Counts counts = Unpack(counts_.load(std::memory_order_seq_cst));
+      return counts.running == 0 && counts.blocked == 0 && held_.load() == 0 && !AnyQueued();
     });
     stopping_ = true;
     for (Worker* worker : parked_) {
@@ -36,9 +40,9 @@ WorkerPool::~WorkerPool() {
   for (auto& worker : owned_) worker->thread.join();
 }
 
-bool WorkerPool::IsWorker() const noexcept {
+WorkerPool* WorkerPool::OfThisThread() noexcept {
   auto* worker = static_cast<Worker*>(this_worker);
-  return worker != nullptr && &worker->pool == this;
+  return worker == nullptr ? nullptr : &worker->pool;
 }
 
 void WorkerPool::Enqueue(Runnable& work) noexcept {
@@ -56,20 +60,20 @@ void WorkerPool::Notify() noexcept {
   uint64_t word = counts_.fetch_add(0, std::memory_order_seq_cst);
   while (true) {
     Counts counts = Unpack(word);
-    if (counts.searching > 0 || counts.running >= static_cast<uint32_t>(width_)) return;
-    if (counts_.compare_exchange_weak(word, Pack({counts.running + 1, counts.searching + 1}),
-                                      std::memory_order_seq_cst)) {
+    if (counts.searching > 0 || counts.running >= counts.limit) return;
+    if (counts_.compare_exchange_weak(word, word + Pack({1, 1}), std::memory_order_seq_cst)) {
       break;
     }
   }
   if (!WakeOrStart()) counts_.fetch_sub(Pack({1, 1}), std::memory_order_seq_cst);
 }
 
-bool WorkerPool::WakeOrStart() noexcept {
+bool WorkerPool::WakeOrStart(Runnable* work) noexcept {
   std::lock_guard lock(mutex_);
   if (!parked_.empty()) {
     Worker* worker = parked_.back();
     parked_.pop_back();
+    worker->handed = work;
     worker->wake.store(1, std::memory_order_release);
     worker->wake.notify_one();
     return true;
@@ -78,6 +82,7 @@ bool WorkerPool::WakeOrStart() noexcept {
   if (index == kMostThreads) return false;
   try {
     Worker& worker = *owned_.emplace_back(std::make_unique<Worker>(*this));
+    worker.handed = work;
     worker.random = static_cast<uint32_t>(index) * 2654435761U + 1;
     workers_[index].store(&worker, std::memory_order_release);
     worker_count_.store(index + 1, std::memory_order_release);
@@ -98,6 +103,7 @@ void WorkerPool::Loop(Worker& worker) {
   Runnable* task = Search(worker);
   while (task != nullptr) {
     task->Run();
+    if (Watcher* watcher = watcher_.load(std::memory_order_relaxed)) watcher->OnTaskDone();
     if (ParkIfTooMany(worker)) {
       if (stopping_.load(std::memory_order_relaxed)) break;
       task = Search(worker);  // whoever woke it counted it as one that searches
@@ -138,6 +144,7 @@ detail::Runnable* WorkerPool::TakeInjected(Worker& worker) noexcept {
     worker.deque.Push(rest);
     rest = next;
   }
+  if (count > 1) Notify();  // they were out of sight for a moment, in which others may have gone to sleep
   return first;
 }
 
@@ -165,23 +172,45 @@ bool WorkerPool::AnyQueued() const noexcept {
 
 detail::Runnable* WorkerPool::Search(Worker& worker) noexcept {
   while (true) {
-    Spinner spinner;
-    auto until = std::chrono::steady_clock::now() + kSearchFor;
-    do {
-      if (Runnable* task = Next(worker)) {
-        // The last one that searched sees to it that another one does: there may be more.
-        uint64_t before = counts_.fetch_sub(Pack({0, 1}), std::memory_order_seq_cst);
-        if (Unpack(before).searching == 1 && AnyQueued()) Notify();
-        return task;
+    if (Runnable* task = std::exchange(worker.handed, nullptr)) {
+      StopSearching();
+      return task;
+    }
+    if (Runnable* task = SearchForAWhile(worker)) {
+      if (!Unpack(StopSearching()).too_many()) return task;
+      // Somebody else runs in its place: this thread steps back, and what it has found waits for the next.
+      worker.deque.Push(task);
+      if (ParkIfTooMany(worker)) {
+        if (stopping_.load(std::memory_order_relaxed)) return nullptr;
+      } else {
+        counts_.fetch_add(Pack({0, 1}), std::memory_order_seq_cst);
       }
-      spinner.Pause();
-    } while (std::chrono::steady_clock::now() < until);
+      continue;
+    }
     // Not searching any more from here on; whoever queues a task now wakes somebody.
     PutToSleep(worker, {1, 1});
-    if (AnyQueued()) Notify();  // may choose this very thread
+    ThreadIsFree();             // may choose this very thread
+    if (AnyQueued()) Notify();  // and so may this
     worker.wake.wait(0, std::memory_order_acquire);
     if (stopping_.load(std::memory_order_relaxed)) return nullptr;
   }
+}
+
+detail::Runnable* WorkerPool::SearchForAWhile(Worker& worker) noexcept {
+  Spinner spinner;
+  auto until = std::chrono::steady_clock::now() + kSearchFor;
+  do {
+    if (Runnable* task = Next(worker)) return task;
+    spinner.Pause();
+  } while (std::chrono::steady_clock::now() < until);
+  return nullptr;
+}
+
+uint64_t WorkerPool::StopSearching() noexcept {
+  // The last one that searched sees to it that another one does: there may be more.
+  uint64_t before = counts_.fetch_sub(Pack({0, 1}), std::memory_order_seq_cst);
+  if (Unpack(before).searching == 1 && AnyQueued()) Notify();
+  return before;
 }
 
 void WorkerPool::PutToSleep(Worker& worker, Counts counted_as) noexcept {
@@ -197,9 +226,10 @@ void WorkerPool::PutToSleep(Worker& worker, Counts counted_as) noexcept {
 bool WorkerPool::ParkIfTooMany(Worker& worker) noexcept {
   uint64_t word = counts_.load(std::memory_order_relaxed);
   do {
-    if (Unpack(word).running <= static_cast<uint32_t>(width_)) return false;
+    if (!Unpack(word).too_many()) return false;
   } while (!counts_.compare_exchange_weak(word, word - Pack({1, 0}), std::memory_order_seq_cst));
   PutToSleep(worker, {0, 0});
+  ThreadIsFree();
   worker.wake.wait(0, std::memory_order_acquire);
   return true;
 }
@@ -210,6 +240,7 @@ void WorkerPool::DropStale() noexcept {
     while (Runnable* work = deque.Pop()) {
       if (work->DropIfStale()) continue;
       deque.Push(work);
+      Notify();  // it was out of sight for a moment, in which others may have gone to sleep
       return;
     }
   } else {
@@ -217,6 +248,7 @@ void WorkerPool::DropStale() noexcept {
     while (Runnable* work = injector_.Take(1, &count)) {
       if (work->DropIfStale()) continue;
       injector_.PushFront(*work);
+      Notify();
       return;
     }
   }
@@ -225,27 +257,57 @@ void WorkerPool::DropStale() noexcept {
 bool WorkerPool::TryBeginRunning() noexcept {
   uint64_t word = counts_.load(std::memory_order_relaxed);
   do {
-    // One that searches would have to go on searching: that is not counted against this one.
+    // One that searches steps back when it finds something and there are too many.
     Counts counts = Unpack(word);
-    if (counts.running - counts.searching >= static_cast<uint32_t>(width_)) return false;
+    if (counts.running - counts.searching >= counts.limit) return false;
   } while (!counts_.compare_exchange_weak(word, word + Pack({1, 0}), std::memory_order_seq_cst));
   return true;
 }
 
 void WorkerPool::EndRunning() noexcept {
   uint64_t before = counts_.fetch_sub(Pack({1, 0}), std::memory_order_seq_cst);
-  if (Unpack(before).running <= static_cast<uint32_t>(width_) && AnyQueued()) Notify();
+  ThreadIsFree();
+  if (!Unpack(before).too_many() && AnyQueued()) Notify();
 }
 
 void WorkerPool::BeginBlocking() noexcept {
-  blocked_.fetch_add(1);
-  counts_.fetch_sub(Pack({1, 0}), std::memory_order_seq_cst);
+  // In one step, so that the destructor sees one or the other.
+  counts_.fetch_add(Pack({.running = 0, .blocked = 1}) - Pack({.running = 1}), std::memory_order_seq_cst);
+  ThreadIsFree();
   if (AnyQueued()) Notify();
 }
 
+void WorkerPool::ThreadIsFree() noexcept {
+  if (Watcher* watcher = watcher_.load()) watcher->OnThreadFree();
+}
+
+void WorkerPool::SetLimit(int64_t threads) noexcept {
+  const auto limit = static_cast<uint32_t>(std::clamp<int64_t>(threads, 0, kMostThreads));
+  uint64_t word = counts_.load(std::memory_order_relaxed);
+  Counts counts;
+  do {
+    counts = Unpack(word);
+    counts.limit = limit;
+  } while (!counts_.compare_exchange_weak(word, Pack(counts), std::memory_order_seq_cst));
+  for (uint32_t i = Unpack(word).limit; i < limit && AnyQueued(); ++i) Notify();
+}
+
+void WorkerPool::StartWith(Runnable& work) noexcept {
+  // As one that searches, which is what threads begin as.
+  counts_.fetch_add(Pack({1, 1}), std::memory_order_seq_cst);
+  if (WakeOrStart(&work)) return;
+  counts_.fetch_sub(Pack({1, 1}), std::memory_order_seq_cst);
+  Enqueue(work);
+}
+
+void WorkerPool::EndHolding() noexcept {
+  // Under the mutex: the pool may be gone right after.
+  std::lock_guard lock(mutex_);
+  if (held_.fetch_sub(1) == 1) idle_.notify_all();
+}
+
 void WorkerPool::EndBlocking() noexcept {
-  counts_.fetch_add(Pack({1, 0}), std::memory_order_seq_cst);
-  blocked_.fetch_sub(1);
+  counts_.fetch_add(Pack({.running = 1}) - Pack({.running = 0, .blocked = 1}), std::memory_order_seq_cst);
 }
 
 size_t WorkerPool::thread_count() const {

@@ -25,6 +25,18 @@ class WorkerPool {
  public:
   using Runnable = detail::Runnable;
 
+  /// Wants to know when a thread might be taken for something else.
+  class Watcher {
+   public:
+    /// One has parked, or waits.
+    virtual void OnThreadFree() noexcept = 0;
+    /// One is done with a piece of work.
+    virtual void OnTaskDone() noexcept = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
   explicit WorkerPool(int width);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -33,7 +45,9 @@ class WorkerPool {
   /// Takes over one reference.
   void Enqueue(Runnable& work) noexcept;
   /// True on a thread of this pool.
-  bool IsWorker() const noexcept;
+  bool IsWorker() const noexcept { return OfThisThread() == this; }
+  /// Null on other threads than a pool's.
+  static WorkerPool* OfThisThread() noexcept;
   /// What a thread that waits has run itself may still be in the queues: takes out what is next in them and stale.
   void DropStale() noexcept;
   /// On any other thread, around running something itself. False when as many threads as are allowed run already.
@@ -45,7 +59,19 @@ class WorkerPool {
   void BeginBlocking() noexcept;
   void EndBlocking() noexcept;
 
-  int width() const { return width_; }
+  /// From now on so many threads run at the same time; those that are too many park when they are done with what they
+  /// do.
+  void SetLimit(int64_t threads) noexcept;
+  /// Whom to tell; null: nobody. It must live as long as the pool.
+  void Watch(Watcher* watcher) noexcept { watcher_.store(watcher); }
+  /// Runs it at once, on a thread of its own, within the limit or not. Takes over one reference.
+  void StartWith(Runnable& work) noexcept;
+  /// Around work that is not in a queue of the pool yet: the destructor waits for that, too.
+  void BeginHolding() noexcept { held_.fetch_add(1, std::memory_order_seq_cst); }
+  void EndHolding() noexcept;
+  int64_t running() const noexcept { return Unpack(counts_.load(std::memory_order_seq_cst)).running; }
+  bool AnyQueued() const noexcept;
+
   size_t thread_count() const;
 
  private:
@@ -54,14 +80,18 @@ class WorkerPool {
     WorkerPool& pool;
     WorkDeque deque;
     std::atomic<uint32_t> wake{0};
+    Runnable* handed = nullptr;  ///< What it was woken for.
     uint32_t ticks = 0;
     uint32_t random = 1;
     std::jthread thread;
   };
-  /// Both counts in one word, so that they are seen together.
+  /// All in one word, so that they are seen and changed together.
   struct Counts {
     uint32_t running;
-    uint32_t searching;
+    uint32_t searching = 0;
+    uint32_t blocked = 0;
+    uint32_t limit = 0;
+    bool too_many() const { return running > limit; }
   };
   static constexpr size_t kMostThreads = 1024;
 
@@ -71,21 +101,34 @@ class WorkerPool {
   Runnable* Steal(Worker& worker) noexcept;
   /// Looks for work, parks; null when the pool ends.
   Runnable* Search(Worker& worker) noexcept;
-  bool AnyQueued() const noexcept;
+  Runnable* SearchForAWhile(Worker& worker) noexcept;
+  /// Returns the counts before.
+  uint64_t StopSearching() noexcept;
   /// Sees to it that somebody looks for work.
   void Notify() noexcept;
-  bool WakeOrStart() noexcept;
+  bool WakeOrStart(Runnable* work = nullptr) noexcept;
+  void ThreadIsFree() noexcept;
   void PutToSleep(Worker& worker, Counts counted_as) noexcept;
   /// True when it has slept.
   bool ParkIfTooMany(Worker& worker) noexcept;
 
-  static uint64_t Pack(Counts counts) { return uint64_t{counts.running} << 32U | counts.searching; }
-  static Counts Unpack(uint64_t word) { return {static_cast<uint32_t>(word >> 32U), static_cast<uint32_t>(word)}; }
+  static constexpr unsigned kBits = 16;
+  static uint64_t Pack(Counts counts) {
+    return uint64_t{counts.limit} << 3 * kBits | uint64_t{counts.blocked} << 2 * kBits |
+           uint64_t{counts.running} << kBits | counts.searching;
+  }
+  static Counts Unpack(uint64_t word) {
+    constexpr uint64_t kMask = (1U << kBits) - 1;
+    return {.running = static_cast<uint32_t>(word >> kBits & kMask),
+            .searching = static_cast<uint32_t>(word & kMask),
+            .blocked = static_cast<uint32_t>(word >> 2 * kBits & kMask),
+            .limit = static_cast<uint32_t>(word >> 3 * kBits)};
+  }
 
-  const int width_;
+  std::atomic<Watcher*> watcher_{nullptr};
+  std::atomic<size_t> held_{0};
   Injector injector_;
   alignas(64) std::atomic<uint64_t> counts_{0};
-  std::atomic<uint32_t> blocked_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<size_t> worker_count_{0};
   std::vector<std::atomic<Worker*>> workers_;  ///< The first worker_count_ are there.

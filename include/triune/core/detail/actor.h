@@ -46,23 +46,24 @@ class ActorTask : public Task {
   ActorCore& actor_;
   const uint64_t caller_;
   std::atomic<bool> settled_{false};  ///< Does not count as waiting any more.
-  bool held_back_ = false;  ///< Behind a call whose arguments are not ready, or such a call. Of the actor's turn.
+  /// kHeldBack: behind a call whose arguments are not ready, or such a call. kItsTurn: no longer.
+  enum Order : uint8_t { kAsItComes, kHeldBack, kItsTurn };
+  Order order_ = kAsItComes;  ///< Of the actor's turn.
 };
 
-/// The task that constructs an actor.
+/// The task that constructs an actor. It may be all that is left of it later.
 class CreationTask : public Task {
  public:
   explicit CreationTask(ActorCore& actor);
-  ActorCore* actor() noexcept final { return &actor_; }
   bool actor_creation() const noexcept final { return true; }
   bool RunForWaiter() noexcept final;
 
  protected:
-  ~CreationTask() override = default;
+  ~CreationTask() override;
 
  private:
   friend class ActorCore;
-  ActorCore& actor_;
+  ActorCore& actor_;  ///< Counts as one that knows it, no more.
 };
 
 /// What does not depend on the type of the actor. Calls are put into a list that anybody adds to; whoever has the turn
@@ -74,9 +75,12 @@ class ActorCore : public Runnable, public TaskRunner {
   ActorCore& operator=(const ActorCore&) = delete;
 
   void Ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-  /// False when it is going already.
+  /// False when it is going, or gone.
   bool TryRef() noexcept;
   void Unref() noexcept;
+  /// For those who may only ask whether it is still there: its memory stays.
+  void KnowIt() noexcept { knowing_.fetch_add(1, std::memory_order_relaxed); }
+  void ForgetIt() noexcept;
 
   /// Once: starts the task that constructs the actor, or says why there is none.
   void Create(Pointer<CreationTask> creation) noexcept;
@@ -102,6 +106,7 @@ class ActorCore : public Runnable, public TaskRunner {
   bool DropIfStale() noexcept final;
   void Enqueue(Task& task) noexcept final;
   void Announce(Task& task) noexcept final;
+  void Abandoned(Task& task) noexcept final;
 
  protected:
   virtual ~ActorCore();
@@ -124,7 +129,6 @@ class ActorCore : public Runnable, public TaskRunner {
   void TakeTurn(const Object* until) noexcept;
   ActorTask* Take() noexcept;
   void Handle(ActorTask& task) noexcept;
-  void RunReadyCalls(uint64_t caller) noexcept;
   void RunCall(Pointer<ActorTask> task) noexcept;
   void CallDone(ActorTask& task) noexcept;
   void Settle(ActorTask& task) noexcept;
@@ -133,6 +137,7 @@ class ActorCore : public Runnable, public TaskRunner {
   bool SeeToKill() noexcept;
   void Construct() noexcept;
   void Die(Status why) noexcept;
+  Status Killed() const;
   void FailInbox() noexcept;
   void FailWaiting() noexcept;
   void BeginCall(Task& task) noexcept { current_.store(reinterpret_cast<uintptr_t>(&task)); }
@@ -148,6 +153,7 @@ class ActorCore : public Runnable, public TaskRunner {
   const ActorOptions options_;
   const uint64_t id_;
   std::atomic<uint32_t> references_{1};
+  std::atomic<uint32_t> knowing_{1};  ///< All who refer to it count as one.
   std::atomic<uint32_t> turn_{kNone};
   std::atomic<uint32_t> kill_{kNoKill};
   std::atomic<uint32_t> active_{0};         ///< Calls that run at the same time, without the turn.

@@ -46,6 +46,7 @@ class Held {
  public:
   template <typename U>
   Held(Task&, U&& value) : value_(std::forward<U>(value)) {}
+  void Await() noexcept {}
   const Status* error() const noexcept { return nullptr; }
   /// For the last run; before it the function must find its arguments as they were given.
   T&& Move() { return std::move(value_); }
@@ -60,6 +61,7 @@ template <typename T>
 class Awaited {
  public:
   Awaited(Task& task, const ObjectRef<T>& reference) : dependency_(task, reference.object()) {}
+  void Await() noexcept { dependency_.Await(); }
   const Status* error() const noexcept {
     const Status& status = dependency_.object().status();
     return status.ok() ? nullptr : &status;
@@ -134,6 +136,10 @@ class BoundTask final : public Base {
     }
   }
 
+  void AwaitArguments() noexcept override {
+    if (!this->has_arguments_) return;  // abandoned
+    std::apply([](Stored&... stored) { (stored.Await(), ...); }, arguments_.get());
+  }
   const Status* ArgumentError() const noexcept override {
     return std::apply(
         [&](const Stored&... stored) {

@@ -20,6 +20,8 @@ class Engine : public TaskRunner {
   /// task that waits is not wanted any more, FailedPrecondition when it would wait for itself. May run the tasks of the
   /// objects on this thread.
   virtual Status WaitFor(std::span<Object* const> objects, size_t count, TimePoint deadline) = 0;
+  /// Whether a task can ever run with these options.
+  virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
 };

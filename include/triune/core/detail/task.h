@@ -23,8 +23,12 @@ class TaskRunner {
  public:
   /// All that the task waited for is ready. The runner takes over one reference.
   virtual void Enqueue(Task& task) noexcept = 0;
-  /// The task was submitted, and Enqueue comes later. Or it was abandoned, and Enqueue does not come.
+  /// The task was submitted and has to wait for arguments; Enqueue comes later, or Dismiss.
   virtual void Announce(Task&) noexcept {}
+  /// Its arguments are ready, but it was abandoned meanwhile.
+  virtual void Dismiss(Task&) noexcept {}
+  /// The task was abandoned while it waited for arguments; others may wait behind it.
+  virtual void Abandoned(Task&) noexcept {}
 
  protected:
   ~TaskRunner() = default;
@@ -65,11 +69,16 @@ class Task : public Object, public Runnable {
   std::string Name() const;
   bool cancelled() const noexcept { return cancel_.load(std::memory_order_relaxed) != kWanted; }
 
-  /// Once, when all dependencies are added. The task holds a reference to itself until it has run.
+  /// Once, also when it was abandoned before. The task holds a reference to itself until
+  /// it has run, and its dependencies are ready: they know it.
   void Start() noexcept {
     Ref();
-    if (current_frame != nullptr) JoinFamily(current_frame->task);
-    if (pending_.load(std::memory_order_relaxed) != 1) runner_.Announce(*this);
+    if (current_frame != nullptr && phase() == kWaiting) JoinFamily(current_frame->task);
+    AwaitArguments();
+    if (pending_.load(std::memory_order_relaxed) != 1) {
+      must_wait_ = true;
+      runner_.Announce(*this);
+    }
     DependencyReady();
   }
   void Run() noexcept override {
@@ -87,6 +96,8 @@ class Task : public Object, public Runnable {
   /// Whose method it is; null for a function.
   virtual ActorCore* actor() noexcept { return nullptr; }
   virtual bool actor_creation() const noexcept { return false; }
+  /// Whether it was announced before it could be queued.
+  bool must_wait() const noexcept { return must_wait_; }
 
   /// Makes the task an error without waiting for it. False when it was done already. A function that runs goes on, but
   /// is woken where it waits, and told. `with_children`: those that it submits from now on are cancelled, too. Not
@@ -105,6 +116,8 @@ class Task : public Object, public Runnable {
   }
   void Execute() noexcept;
 
+  /// Dependency::Await for each.
+  virtual void AwaitArguments() noexcept = 0;
   /// Null when all arguments are values.
   virtual const Status* ArgumentError() const noexcept = 0;
   /// Calls the function and keeps its value. Throws what the function throws. `last`: the arguments are not needed
@@ -124,7 +137,10 @@ class Task : public Object, public Runnable {
     if (Advance(kWaiting, kQueued)) {
       runner_.Enqueue(*this);
     } else {
-      Unref();  // cancelled meanwhile
+      // Without its arguments, so that of a long chain not each takes the next one along.
+      DropArguments();
+      runner_.Dismiss(*this);
+      Unref();
     }
   }
   Status Try(int attempt, bool last) noexcept;
@@ -144,6 +160,7 @@ class Task : public Object, public Runnable {
   std::atomic<bool> listed_{false};  ///< In the queue of its actor.
   // For derived classes; here, where there would be padding.
   bool keep_arguments_ = false;  ///< After the function has run.
+  bool must_wait_ = false;
   bool has_arguments_ = true;
   bool has_value_ = false;
 
@@ -159,7 +176,9 @@ class Task : public Object, public Runnable {
 /// An object that a task needs.
 class Dependency final : public Waiter {
  public:
-  Dependency(Task& task, ObjectPointer object) : task_(task), object_(std::move(object)) {
+  Dependency(Task& task, ObjectPointer object) : task_(task), object_(std::move(object)) {}
+  /// From here on the object knows the task, which must stay until it is ready.
+  void Await() noexcept {
     task_.pending_.fetch_add(1, std::memory_order_relaxed);
     if (!object_->AddWaiter(*this)) task_.pending_.fetch_sub(1, std::memory_order_acq_rel);
   }

@@ -17,7 +17,9 @@ using ::testing::HasSubstr;
 using std::string_literals::operator""s;
 
 std::string ReadModel(const std::string& name) {
-  std::ifstream file(std::string(std::getenv("TRIUNE_TEST_DATA")) + "/models/" + name, std::ios::binary);
+  const char* folder = std::getenv("TRIUNE_TEST_DATA");
+  EXPECT_NE(folder, nullptr);
+  std::ifstream file(std::string(folder == nullptr ? "" : folder) + "/models/" + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

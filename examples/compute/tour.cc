@@ -1,0 +1,211 @@
+// A tour of triune/core.h. docs/compute.md explains it step by step and quotes this file.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "triune/core.h"
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using triune::ActorHandle;
+using triune::ActorOptions;
+using triune::ErrorKindName;
+using triune::ObjectRef;
+using triune::Result;
+using triune::RuntimeContext;
+using triune::Session;
+using triune::Status;
+using triune::StatusCode;
+using triune::TaskError;
+
+int Square(int x) { return x * x; }
+int Add(int a, int b) { return a + b; }
+
+Status Tasks(Session& session) {
+  auto a = session.Submit(Square, 7);  // an ObjectRef<int>, at once
+  auto b = session.Submit(Add, a, 1);  // a reference stands for its value
+  TRIUNE_ASSIGN_OR_RETURN(int sum, session.Get(b));
+  std::printf("7 * 7 + 1 = %d\n", sum);
+  return {};
+}
+
+Result<int> Fibonacci(Session* session, int n) {
+  if (n < 2) return n;
+  auto other = session->Submit(Fibonacci, session, n - 2);
+  TRIUNE_ASSIGN_OR_RETURN(int a, Fibonacci(session, n - 1));
+  TRIUNE_ASSIGN_OR_RETURN(int b, session->Get(other));
+  return a + b;
+}
+
+Status TasksInsideTasks(Session& session) {
+  TRIUNE_ASSIGN_OR_RETURN(int number, session.Get(session.Submit(Fibonacci, &session, 15)));
+  std::printf("fibonacci(15) = %d\n", number);
+  return {};
+}
+
+Result<int> AskServer() {
+  if (RuntimeContext::attempt() < 2) return triune::Unavailable("the server is busy");
+  return 42;
+}
+bool IsBusy(const Status& status) { return status.code() == StatusCode::kUnavailable; }
+
+Status Retries(Session& session) {
+  auto answer = session.With({.name = "ask", .retries = 3, .retry_on = IsBusy}).Submit(AskServer);
+  TRIUNE_ASSIGN_OR_RETURN(int value, session.Get(answer));
+  std::printf("after two failures: %d\n", value);
+  return {};
+}
+
+void Print(const char* what, const Status& status) {
+  const TaskError* error = TaskError::Of(status);
+  std::printf("%s: %s\n", what, error == nullptr ? "no error of a task" : ErrorKindName(error->kind).data());
+}
+
+Status WorkUntilCancelled() {
+  while (!RuntimeContext::cancelled()) std::this_thread::sleep_for(milliseconds(1));
+  return triune::Cancelled("stopped half-way");
+}
+
+void TimeoutsAndCancel(Session& session) {
+  auto late = session.With({.timeout = milliseconds(10)}).Submit(WorkUntilCancelled);
+  Print("a task with a timeout", session.Get(late));  // DEADLINE_EXCEEDED
+
+  auto endless = session.Submit(WorkUntilCancelled);
+  Print("impatient", session.Get(endless, milliseconds(10)));  // GET_TIMEOUT: the task goes on
+  session.Cancel(endless);
+  Print("cancelled", session.Get(endless));  // TASK_CANCELLED
+}
+
+int ParseAge(const std::string& text) { return std::stoi(text); }
+
+void Errors(Session& session) {
+  auto age = session.With({.name = "age"}).Submit(ParseAge, "old");
+  auto next = session.Submit(Add, age, 1);  // fails as its argument does, and does not run
+  const Status status = session.Get(next).status();
+  if (const TaskError* error = TaskError::Of(status)) {
+    std::printf("%s in %s: %s\n", ErrorKindName(error->kind).data(), error->task.c_str(),
+                error->exception_type.c_str());
+  }
+}
+
+std::vector<int> Sorted(std::vector<int> values) {
+  std::sort(values.begin(), values.end());
+  return values;
+}
+int Largest(const std::vector<int>& sorted) { return sorted.back(); }
+
+Status Objects(Session& session) {
+  auto values = session.Put(std::vector<int>{3, 1, 2});
+  auto largest = session.Submit(Largest, session.Submit(Sorted, values));
+  TRIUNE_ASSIGN_OR_RETURN(int three, session.Get(largest));
+  std::printf("the largest is %d\n", three);
+
+  std::vector<ObjectRef<int>> squares;
+  for (int i = 0; i < 100; ++i) squares.push_back(session.Submit(Square, i));
+  std::vector<size_t> ready = session.Wait<int>(squares, 10, seconds(60));
+  std::printf("ten or more are ready: %s\n", ready.size() >= 10 && squares[ready[0]].ready() ? "yes" : "no");
+  return {};
+}
+
+class Counter {
+ public:
+  explicit Counter(int start) : value_(start) {}
+  int Add(int by) { return value_ += by; }
+  int Value() const { return value_; }
+
+ private:
+  int value_;
+};
+
+Status Actors(Session& session) {
+  ActorHandle<Counter> counter = session.CreateActor<Counter>(10);
+  counter.Call(&Counter::Add, 1);
+  auto value = counter.Call(&Counter::Value);  // runs after Add: same caller
+  TRIUNE_ASSIGN_OR_RETURN(int eleven, session.Get(value));
+  std::printf("10 + 1 = %d\n", eleven);
+
+  // Handles are arguments like others, and calls may have options.
+  auto task = session.Submit(
+      [&session](const ActorHandle<Counter>& handle, int by) {
+        return session.Get(handle.With({.timeout = seconds(60)}).Call(&Counter::Add, by));
+      },
+      counter, 5);
+  TRIUNE_ASSIGN_OR_RETURN(int sixteen, session.Get(task));
+  std::printf("11 + 5 = %d\n", sixteen);
+  return {};
+}
+
+Status NamedActors(Session& session) {
+  // Detached: it stays although its handle goes at once.
+  session.CreateActor<Counter>(ActorOptions{.name = "visits", .detached = true}, 0);
+
+  TRIUNE_ASSIGN_OR_RETURN(auto visits, session.GetActor<Counter>("visits"));
+  visits.Call(&Counter::Add, 1);
+  // Not made a second time.
+  auto same = session.CreateActor<Counter>(ActorOptions{.name = "visits", .get_if_exists = true}, 100);
+  TRIUNE_ASSIGN_OR_RETURN(int count, session.Get(same.Call(&Counter::Value)));
+  std::printf("visits: %d\n", count);
+
+  visits.Kill();
+  Print("killed", session.Get(visits.Call(&Counter::Value)).status());  // ACTOR_DIED
+  return {};
+}
+
+Status Restarts(Session& session) {
+  auto counter = session.CreateActor<Counter>(ActorOptions{.max_restarts = 1}, 10);
+  TRIUNE_RETURN_IF_ERROR(session.Get(counter.Call(&Counter::Add, 5)).status());
+  counter.Kill(/*restart=*/true);
+  // Made anew with the arguments it was made with; what it had counted is gone.
+  TRIUNE_ASSIGN_OR_RETURN(int value, session.Get(counter.Call(&Counter::Value)));
+  std::printf("after the restart: %d\n", value);
+  return {};
+}
+
+/// Its calls run at the same time, so it looks after its own safety.
+class Hits {
+ public:
+  void Add() { ++hits_; }
+  int Total() const { return hits_; }
+
+ private:
+  std::atomic<int> hits_{0};
+};
+
+Status ManyAtOnce(Session& session) {
+  auto hits = session.CreateActor<Hits>(ActorOptions{.max_concurrency = 4, .max_pending_calls = 1000});
+  std::vector<ObjectRef<void>> calls;
+  for (int i = 0; i < 100; ++i) calls.push_back(hits.Call(&Hits::Add));
+  for (const auto& call : calls) TRIUNE_RETURN_IF_ERROR(session.Get(call));
+  TRIUNE_ASSIGN_OR_RETURN(int total, session.Get(hits.Call(&Hits::Total)));
+  std::printf("hits: %d\n", total);
+  return {};
+}
+
+Status Run() {
+  Session session({.cpus = 4});
+  TRIUNE_RETURN_IF_ERROR(Tasks(session));
+  TRIUNE_RETURN_IF_ERROR(TasksInsideTasks(session));
+  TRIUNE_RETURN_IF_ERROR(Retries(session));
+  TimeoutsAndCancel(session);
+  Errors(session);
+  TRIUNE_RETURN_IF_ERROR(Objects(session));
+  TRIUNE_RETURN_IF_ERROR(Actors(session));
+  TRIUNE_RETURN_IF_ERROR(NamedActors(session));
+  TRIUNE_RETURN_IF_ERROR(Restarts(session));
+  return ManyAtOnce(session);
+}
+
+}  // namespace
+
+int main() {
+  const Status status = Run();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "%s\n", Describe(status).c_str());
+  return 1;
+}
