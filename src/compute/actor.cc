@@ -23,7 +23,9 @@ Status CopyOf(const Status& status) { return status; }
 
 uint64_t CallerId() {
   if (Frame* frame = current_frame) {
-    ActorCore* actor = frame->task.actor();
+    // A constructor is the actor already.
+    ActorCore* actor =
+        frame->task.actor_creation() ? &static_cast<CreationTask&>(frame->task).actor_ : frame->task.actor();
     if (actor != nullptr && actor->serial()) return actor->caller_id();
     if (frame->caller == 0) frame->caller = NewCallerId();
     return frame->caller;
@@ -105,18 +107,16 @@ std::string ActorCore::Name() const {
   return "actor '" + (options_.name.empty() ? TypeName(type()) : options_.name) + "'";
 }
 
-void ActorCore::Create(Pointer<CreationTask> creation) noexcept {
+void ActorCore::SetCreation(Pointer<CreationTask> creation) noexcept {
   creation_ = std::move(creation);
   creation_pending_ = true;
   Ref();  // until there is an actor, or it is known that there will be none
-  creation_->Start();
 }
 
-void ActorCore::Refuse(Pointer<CreationTask> creation, Status error) noexcept {
-  creation_ = std::move(creation);
-  creation_->Abandon(CopyOf(error));
+void ActorCore::Refuse(Status error) noexcept {
+  Die(CopyOf(error));
+  creation_->Abandon(std::move(error));
   creation_->Start();
-  Die(std::move(error));
 }
 
 Status ActorCore::Admit() noexcept {
@@ -131,15 +131,26 @@ Status ActorCore::Admit() noexcept {
 }
 
 void ActorCore::Enqueue(Task& task) noexcept {
+  // All this may be gone when the task is queued.
+  Engine* const held = task.must_wait() ? &engine_ : nullptr;
   if (task.actor_creation()) {
-    Announce(task);
+    Abandoned(task);
     task.Unref();
   } else {
     Put(static_cast<ActorTask&>(task));
   }
+  if (held != nullptr) held->EndHolding();
 }
 
-void ActorCore::Announce(Task& task) noexcept { Abandoned(task); }
+// An argument may come from another session, whose tasks are not among those that this one's end waits for.
+void ActorCore::Announce(Task& task) noexcept {
+  engine_.BeginHolding();
+  Abandoned(task);
+}
+
+void ActorCore::Dismiss(Task& task) noexcept {
+  if (task.must_wait()) engine_.EndHolding();
+}
 
 void ActorCore::Abandoned(Task& task) noexcept {
   if (task.actor_creation()) {

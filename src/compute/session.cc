@@ -68,24 +68,19 @@ bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
 
 detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
                                                        detail::Pointer<detail::CreationTask> creation) {
-  if (actor.options().name.empty()) {
-    if (!actor.options().detached) {
-      actor.Create(std::move(creation));
-    } else {
-      actor.Refuse(std::move(creation), InvalidArgument("a detached actor needs a name"));
-    }
-    return {};
-  }
+  actor.SetCreation(std::move(creation));
   detail::Pointer<detail::ActorCore> existing;
-  Status status = named_.directory->Add(named_.directory, actor, &existing);
-  if (!status.ok()) {
-    actor.Refuse(std::move(creation), std::move(status));
-    return {};
+  Status status;
+  if (!actor.options().name.empty()) {
+    status = named_.directory->Add(named_.directory, actor, &existing);
+    if (existing) status = AlreadyExists("there is another that is meant");
+  } else if (actor.options().detached) {
+    status = InvalidArgument("a detached actor needs a name");
   }
-  if (existing) {
-    actor.Refuse(std::move(creation), AlreadyExists("there is another that is meant"));
+  if (status.ok()) {
+    actor.Create();
   } else {
-    actor.Create(std::move(creation));
+    actor.Refuse(std::move(status));
   }
   return existing;
 }

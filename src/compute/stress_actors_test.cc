@@ -342,7 +342,7 @@ TEST_P(ActorStressTest, Names) {
 TEST_P(ActorStressTest, NoCallIsMadeAfterKill) {
   struct Counter {
     int Add() { return ++count; }
-    int count = 0;
+    std::atomic<int> count{0};  // several calls at a time
   };
   RepeatFor(StressTime(), [&](uint64_t seed) {
     Session session({.cpus = GetParam()});

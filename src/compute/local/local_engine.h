@@ -19,6 +19,8 @@ class LocalEngine final : public detail::Engine {
   void Enqueue(detail::Task& task) noexcept override;
   void Announce(detail::Task& task) noexcept override;
   void Dismiss(detail::Task& task) noexcept override;
+  void BeginHolding() noexcept override { pool_.BeginHolding(); }
+  void EndHolding() noexcept override { pool_.EndHolding(); }
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
   Status Check(const TaskOptions& options) override { return admission_.Check(options); }

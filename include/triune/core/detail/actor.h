@@ -63,6 +63,7 @@ class CreationTask : public Task {
 
  private:
   friend class ActorCore;
+  friend uint64_t CallerId();
   ActorCore& actor_;  ///< Counts as one that knows it, no more.
 };
 
@@ -82,9 +83,10 @@ class ActorCore : public Runnable, public TaskRunner {
   void KnowIt() noexcept { knowing_.fetch_add(1, std::memory_order_relaxed); }
   void ForgetIt() noexcept;
 
-  /// Once: starts the task that constructs the actor, or says why there is none.
-  void Create(Pointer<CreationTask> creation) noexcept;
-  void Refuse(Pointer<CreationTask> creation, Status error) noexcept;
+  /// Once, before anybody else knows the actor. Then Create, or Refuse with the reason why there is none.
+  void SetCreation(Pointer<CreationTask> creation) noexcept;
+  void Create() noexcept { creation_->Start(); }
+  void Refuse(Status error) noexcept;
   CreationTask& creation() const noexcept { return *creation_; }
   /// Before a call is made: OK, or why no more are taken.
   Status Admit() noexcept;
@@ -106,6 +108,7 @@ class ActorCore : public Runnable, public TaskRunner {
   bool DropIfStale() noexcept final;
   void Enqueue(Task& task) noexcept final;
   void Announce(Task& task) noexcept final;
+  void Dismiss(Task& task) noexcept final;
   void Abandoned(Task& task) noexcept final;
 
  protected:

@@ -16,6 +16,9 @@ class Engine : public TaskRunner {
   virtual ~Engine() = default;
   /// Runs it soon, on a thread of the engine. Takes over a reference.
   virtual void Schedule(Runnable& work) noexcept = 0;
+  /// Around work that waits for something of which the engine does not know: it does not end meanwhile.
+  virtual void BeginHolding() noexcept = 0;
+  virtual void EndHolding() noexcept = 0;
   /// Waits until `count` of the objects are ready. DeadlineExceeded when `deadline` passed first, Cancelled when the
   /// task that waits is not wanted any more, FailedPrecondition when it would wait for itself. May run the tasks of the
   /// objects on this thread.
