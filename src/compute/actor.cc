@@ -228,7 +228,13 @@ void ActorCore::TakeTurn(const Object* until) noexcept {
       return;
     }
     if (ActorTask* task = may_run_calls ? Take() : nullptr) {
-      Handle(*task);
+      if (kill_.load() == kNoKill) {
+        Handle(*task);
+      } else {
+        // It may have been made after the kill.
+        task->next_ = outbox_;
+        outbox_ = task;
+      }
       continue;
     }
     uint32_t running = kRunning;
