@@ -164,6 +164,8 @@ void ActorCore::Abandoned(Task& task) noexcept {
   }
 }
 
+Status ActorCore::CallElsewhere(Task& task, int attempt) { return engine_.CallElsewhere(task, attempt); }
+
 void ActorCore::Put(ActorTask& task) noexcept {
   if (task.listed_.exchange(true)) {
     task.Unref();

@@ -10,8 +10,17 @@
 
 namespace triune::compute {
 
+/// Who is told, on any thread, that nobody wants any more what is waited for.
+class Interruptee {
+ public:
+  virtual void Interrupt() noexcept = 0;
+
+ protected:
+  ~Interruptee() = default;
+};
+
 /// Sleeps until so many of several objects are ready, or it is interrupted.
-class Sleeper final : public detail::Waiter {
+class Sleeper final : public detail::Waiter, public Interruptee {
  public:
   explicit Sleeper(size_t count) : count_(count) {}
 
@@ -20,7 +29,7 @@ class Sleeper final : public detail::Waiter {
     std::lock_guard lock(mutex_);
     if (++ready_ >= count_) wake_.notify_all();
   }
-  void Interrupt() noexcept {
+  void Interrupt() noexcept override {
     std::lock_guard lock(mutex_);
     interrupted_ = true;
     wake_.notify_all();

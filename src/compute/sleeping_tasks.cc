@@ -8,7 +8,7 @@ namespace {
 
 struct Sleeping {
   std::mutex mutex;
-  std::unordered_map<detail::Task*, Sleeper*> sleepers;
+  std::unordered_map<detail::Task*, Interruptee*> sleepers;
 };
 Sleeping& sleeping() {
   static auto* all = new Sleeping;  // threads may use it to the very end
@@ -17,7 +17,7 @@ Sleeping& sleeping() {
 
 }  // namespace
 
-Interruptible::Interruptible(detail::Task* task, Sleeper& sleeper) : task_(task) {
+Interruptible::Interruptible(detail::Task* task, Interruptee& sleeper) : task_(task) {
   if (task_ == nullptr) return;
   std::lock_guard lock(sleeping().mutex);
   sleeping().sleepers.emplace(task_, &sleeper);

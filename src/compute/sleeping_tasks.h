@@ -10,7 +10,7 @@ namespace triune::compute {
 class Interruptible {
  public:
   /// `task`: may be null.
-  Interruptible(detail::Task* task, Sleeper& sleeper);
+  Interruptible(detail::Task* task, Interruptee& sleeper);
   ~Interruptible();
   Interruptible(const Interruptible&) = delete;
   Interruptible& operator=(const Interruptible&) = delete;

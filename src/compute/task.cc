@@ -11,9 +11,12 @@ constexpr uintptr_t kChildrenLocked = 1;
 
 }  // namespace
 
+std::string Task::PlainName() const {
+  return options_ != nullptr && !options_->name.empty() ? options_->name : FunctionName();
+}
+
 std::string Task::Name() const {
-  if (options_ != nullptr && !options_->name.empty()) return "task '" + options_->name + "'";
-  std::string name = FunctionName();
+  const std::string name = PlainName();
   return name.empty() ? "a task" : "task '" + name + "'";
 }
 
@@ -21,6 +24,7 @@ Status Task::Try(int attempt, bool last) noexcept {
   if (const Status* error = ArgumentError()) return *error;
   Status status;
   try {
+    if (elsewhere_) return runner_.CallElsewhere(*this, attempt);
     status = Invoke(last);
   } catch (...) {
     return compute::Thrown(*this, attempt);
@@ -31,7 +35,7 @@ Status Task::Try(int attempt, bool last) noexcept {
 void Task::Execute() noexcept {
   Frame frame{.task = *this, .outer = current_frame};
   current_frame = &frame;
-  int left = options_ == nullptr || !repeatable() ? 0 : options_->retries;
+  int left = options_ == nullptr || (!repeatable() && !elsewhere_) ? 0 : options_->retries;
   Status status;
   for (;; --left, ++frame.attempt) {
     status = Try(frame.attempt, left <= 0 && !keep_arguments_);

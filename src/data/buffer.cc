@@ -1,4 +1,4 @@
-#include "data/buffer.h"
+#include "triune/buffer.h"
 
 #include <algorithm>
 #include <array>
@@ -123,6 +123,10 @@ Buffer Buffer::Slice(size_t offset, size_t size) const {
   slice.data_ += offset;
   slice.size_ = size;
   return slice;
+}
+
+void* Buffer::owner(void (*release)(void* owner)) const noexcept {
+  return block_ != nullptr && block_->release == release ? block_->owner : nullptr;
 }
 
 void Buffer::Ref() const noexcept {

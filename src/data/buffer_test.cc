@@ -1,4 +1,4 @@
-#include "data/buffer.h"
+#include "triune/buffer.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "data/dtype.h"
 #include "data/shape.h"
 #include "triune/status.h"

@@ -4,6 +4,7 @@ set_up_build() {
   set_up_apt deps/apt.txt
   set_up_environment deps/runtimes.json .deps/runtimes/.done \
     step "runtimes" fetch_runtimes
+  set_up_environment deps/headers.txt .deps/headers/.done step "headers" fetch_headers
 }
 
 set_up_all() {
@@ -86,4 +87,19 @@ fetch_runtimes() {
   python=$(find_python)
   mkdir -p .deps/runtimes
   "$python" tools/fetch_runtimes.py .deps/runtimes "$cache/wheels"
+}
+
+# Unpacks the packages of deps/headers.txt; downloads those that no clone has had before.
+fetch_headers() {
+  local package version sum file
+  rm -rf .deps/headers
+  mkdir -p .deps/headers "$cache/debs"
+  while read -r package version sum; do
+    file=$cache/debs/${package}_$version.deb
+    if ! echo "$sum $file" | sha256sum --check --status 2>/dev/null; then
+      (cd "$cache/debs" && apt-get download --quiet "$package=$version" && mv "${package}_${version}"_*.deb "$file")
+      echo "$sum $file" | sha256sum --check --quiet
+    fi
+    dpkg-deb -x "$file" .deps/headers
+  done < <(sed 's/#.*//' deps/headers.txt | awk NF)
 }

@@ -22,9 +22,12 @@ enum class ErrorKind : uint8_t {
   kPendingCallsLimit,  ///< PendingCallsLimitExceeded
   kUnschedulable,      ///< It asks for more than there is (TaskUnschedulableError).
   kDeadlock,           ///< It would wait for itself.
+  kWorkerCrashed,      ///< The process that ran it ended: WorkerCrashedError.
+  kOutOfMemory,        ///< The process that ran it had more memory than it may: OutOfMemoryError.
+  kObjectStoreFull,    ///< No room in shared memory: ObjectStoreFullError.
 };
 
-/// "TASK_FAILED", ...
+/// "TASK_FAILED", ...; empty when it is none.
 std::string_view ErrorKindName(ErrorKind kind);
 
 /// The detail of a Status that comes from a task, actor or object. Immutable.

@@ -1,6 +1,7 @@
 // How a task is to run.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -9,6 +10,12 @@
 #include "triune/time.h"
 
 namespace triune {
+
+/// Where a task runs. kProcess: in another process of the same program, which a crash, a leak or a call of exit costs
+/// nothing but this task; for functions that are registered (triune/core/remote.h).
+enum class Isolation : uint8_t { kThread, kProcess };
+inline constexpr Isolation kThread = Isolation::kThread;
+inline constexpr Isolation kProcess = Isolation::kProcess;
 
 struct TaskOptions {
   std::string name{};  ///< In errors, listings and traces; otherwise the function's own name, where it can be told.
@@ -25,6 +32,8 @@ struct TaskOptions {
   /// Counted from Submit. When it has passed the task fails, whether it had started or not; a function that runs can
   /// see that nobody waits any more (RuntimeContext::cancelled).
   Duration timeout = Duration::max();
+  /// A process is ended with the task when its time is up, or it is cancelled by force.
+  Isolation isolation = Isolation::kThread;
 
   bool AsksForOneCpuOnly() const { return cpus == 1 && gpus == 0 && memory == 0 && resources.empty(); }
 };

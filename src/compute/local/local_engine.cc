@@ -1,5 +1,7 @@
 #include "compute/local/local_engine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <deque>
 
@@ -59,8 +61,21 @@ Status WaitsForItself(detail::Object& object) {
 
 }  // namespace
 
+namespace {
+
+/// Ray's share of the machine's memory.
+uint64_t ObjectMemory() {
+  const auto pages = static_cast<uint64_t>(std::max<int64_t>(sysconf(_SC_PHYS_PAGES), 1));
+  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 10 * 3;
+}
+
+}  // namespace
+
 LocalEngine::LocalEngine(const Amounts& total)
-    : admission_(total, pool_), pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
+    : admission_(total, pool_),
+      processes_({.object_memory = ObjectMemory(),
+                  .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))}),
+      pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
 
 void LocalEngine::Enqueue(detail::Task& task) noexcept {
   const bool was_announced = task.must_wait();  // it may be gone right after

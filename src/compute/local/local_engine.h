@@ -5,6 +5,7 @@
 #include "compute/local/amounts.h"
 #include "compute/local/timer.h"
 #include "compute/local/worker_pool.h"
+#include "compute/process/process_pool.h"
 #include "triune/core/detail/engine.h"
 
 namespace triune::compute {
@@ -25,6 +26,7 @@ class LocalEngine final : public detail::Engine {
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
   Status Check(const TaskOptions& options) override { return admission_.Check(options); }
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
+  Status CallElsewhere(detail::Task& task, int attempt) override { return processes_.Run(task, attempt); }
 
  private:
   /// True when that has made the object ready.
@@ -35,6 +37,7 @@ class LocalEngine final : public detail::Engine {
 
   Timer timer_{pool_};
   Admission admission_;
+  ProcessPool processes_;
   WorkerPool pool_;  // its destructor waits for tasks, which need the others
 };
 

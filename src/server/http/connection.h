@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "server/http/event_loop.h"
 #include "server/http/exchange.h"
 

@@ -5,7 +5,7 @@
 #include <functional>
 #include <span>
 
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "server/http/message.h"
 #include "triune/status.h"
 

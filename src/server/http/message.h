@@ -9,7 +9,7 @@
 
 #include "base/reusable_vector.h"
 #include "base/text_buffer.h"
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "triune/status.h"
 
 namespace triune::server::http {

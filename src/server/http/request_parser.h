@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "server/http/message.h"
 
 namespace triune::server::http {

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/deadline_heap.h"
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "server/http/connection.h"
 #include "server/http/event_loop.h"
 #include "server/http/exchange.h"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "model/inference.h"
 
 namespace triune::server::testing {

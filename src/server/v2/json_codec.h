@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "data/buffer.h"
+#include "triune/buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"
 #include "server/http/message.h"

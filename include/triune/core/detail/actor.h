@@ -110,6 +110,7 @@ class ActorCore : public Runnable, public TaskRunner {
   void Announce(Task& task) noexcept final;
   void Dismiss(Task& task) noexcept final;
   void Abandoned(Task& task) noexcept final;
+  Status CallElsewhere(Task& task, int attempt) final;
 
  protected:
   virtual ~ActorCore();

@@ -4,7 +4,9 @@
 #include <functional>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include "triune/core/detail/names.h"
 #include "triune/core/detail/task.h"
@@ -48,6 +50,7 @@ class Held {
   Held(Task&, U&& value) : value_(std::forward<U>(value)) {}
   void Await() noexcept {}
   const Status* error() const noexcept { return nullptr; }
+  ArgumentView View() const { return {.value = &value_, .type = &typeid(T)}; }
   /// For the last run; before it the function must find its arguments as they were given.
   T&& Move() { return std::move(value_); }
   const T& Look() const { return value_; }
@@ -66,6 +69,7 @@ class Awaited {
     const Status& status = dependency_.object().status();
     return status.ok() ? nullptr : &status;
   }
+  ArgumentView View() const { return {.value = dependency_.object().value(), .type = &typeid(T)}; }
   const T& Move() const { return Look(); }
   const T& Look() const { return *static_cast<const T*>(dependency_.object().value()); }
 
@@ -166,6 +170,28 @@ class BoundTask final : public Base {
   /// Not when an argument must be moved into the function: it would be gone for the next try.
   bool repeatable() const noexcept override { return kRepeatable<Function, Stored...>; }
   std::string FunctionName() const override { return NameOfFunction(function_); }
+
+  RemoteKey Remote() const override {
+    if constexpr (std::is_pointer_v<Function>) {
+      return RemoteKeyOf(function_);
+    } else if constexpr (requires { function_.Remote(); }) {
+      return function_.Remote();
+    } else {
+      return {};
+    }
+  }
+  std::vector<ArgumentView> Arguments() const override {
+    return std::apply([](const Stored&... stored) { return std::vector<ArgumentView>{stored.View()...}; },
+                      arguments_.get());
+  }
+  const std::type_info& value_type() const noexcept override { return typeid(R); }
+  void* place_for_value() noexcept override {
+    if constexpr (std::is_void_v<R>) {
+      return nullptr;
+    } else {
+      return &value_;
+    }
+  }
 
   template <typename Call>
   Status Keep(Call&& call) {

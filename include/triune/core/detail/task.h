@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "triune/core/detail/object.h"
+#include "triune/core/detail/remote_function.h"
 #include "triune/core/detail/runnable.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
@@ -29,6 +31,8 @@ class TaskRunner {
   virtual void Dismiss(Task&) noexcept {}
   /// The task was abandoned while it waited for arguments; others may wait behind it.
   virtual void Abandoned(Task&) noexcept {}
+  /// Calls the function of a task that is to run in another process, and keeps its value.
+  virtual Status CallElsewhere(Task&, int attempt) = 0;
 
  protected:
   ~TaskRunner() = default;
@@ -40,6 +44,8 @@ struct Frame {
   Frame* outer;
   int attempt = 0;
   uint64_t caller = 0;  ///< See CallerId; 0: none given yet.
+  /// In a process for tasks: whether it is cancelled is to be read here.
+  const std::atomic<uint32_t>* stage = nullptr;
 };
 inline thread_local constinit Frame* current_frame = nullptr;
 
@@ -52,7 +58,9 @@ class Task : public Object, public Runnable {
   enum Phase : uint32_t { kWaiting, kQueued, kRunning, kDone };
 
   Task(TaskRunner& runner, std::shared_ptr<const TaskOptions> options)
-      : runner_(runner), options_(std::move(options)) {}
+      : runner_(runner), options_(std::move(options)) {
+    elsewhere_ = options_ != nullptr && options_->isolation == Isolation::kProcess;
+  }
   Task* task() noexcept final { return this; }
 
   Phase phase() const noexcept { return static_cast<Phase>(word_.load(std::memory_order_acquire)); }
@@ -67,6 +75,8 @@ class Task : public Object, public Runnable {
   TaskRunner& runner() const noexcept { return runner_; }
   /// For people: the option, or what FunctionName says.
   std::string Name() const;
+  /// Without "task" and quotes; may be empty.
+  std::string PlainName() const;
   bool cancelled() const noexcept { return cancel_.load(std::memory_order_relaxed) != kWanted; }
 
   /// Once, also when it was abandoned before. The task holds a reference to itself until
@@ -96,6 +106,14 @@ class Task : public Object, public Runnable {
   /// Whose method it is; null for a function.
   virtual ActorCore* actor() noexcept { return nullptr; }
   virtual bool actor_creation() const noexcept { return false; }
+  // For those who run it in another process. What the function is known by there; empty when it has no name.
+  virtual RemoteKey Remote() const { return {}; }
+  /// Of those that are ready, and not errors.
+  virtual std::vector<ArgumentView> Arguments() const { return {}; }
+  virtual const std::type_info& value_type() const noexcept { return typeid(void); }
+  /// Where the value is to be made; then SetHasValue. Null for void.
+  virtual void* place_for_value() noexcept { return nullptr; }
+  void SetHasValue() noexcept { has_value_ = true; }
   /// Whether it was announced before it could be queued.
   bool must_wait() const noexcept { return must_wait_; }
 
@@ -163,6 +181,7 @@ class Task : public Object, public Runnable {
   bool must_wait_ = false;
   bool has_arguments_ = true;
   bool has_value_ = false;
+  bool elsewhere_ = false;  ///< Runs in another process.
 
  private:
   // Tasks that were submitted inside another that is still running know it, and it them. The links between siblings

@@ -48,6 +48,8 @@ class Buffer {
   /// The same block, from the same start, cut to `size` bytes (which may be more than now, up to what was allocated).
   void Truncate(size_t size) { size_ = size; }
   void Reset() { *this = Buffer(); }
+  /// Of the Adopt that made the block, when that was given this release; else null.
+  void* owner(void (*release)(void* owner)) const noexcept;
 
  private:
   struct Block;

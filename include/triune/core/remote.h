@@ -1,0 +1,180 @@
+// Functions and classes that may run in other processes.
+//
+//   int Square(int x) { return x * x; }
+//   TRIUNE_REMOTE(Square);
+//
+//   class Counter { public: explicit Counter(int start); int Add(int amount); };
+//   TRIUNE_REMOTE_ACTOR(Counter(int), &Counter::Add);
+//
+// In a source file, outside of functions; each function once in a program. Parameters and results: numbers, enums,
+// strings, Buffer, containers of the standard library, and structs that say MSGPACK_DEFINE(members...).
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <span>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "triune/core/detail/bound_task.h"
+#include "triune/core/detail/codec.h"
+#include "triune/core/detail/remote_function.h"
+
+namespace triune::detail {
+
+/// Gives away what a function has returned, or is its error.
+template <typename Call>
+Status CallAndEncode(Call&& call, Encoder& encoder) {
+  using R = decltype(call());
+  if constexpr (std::is_void_v<R>) {
+    call();
+    return {};
+  } else if constexpr (std::is_same_v<std::remove_cvref_t<R>, Status>) {
+    return call();
+  } else if constexpr (IsResult<std::remove_cvref_t<R>>::value) {
+    auto result = call();
+    if (!result.ok()) return std::move(result).status();
+    EncodeResult(encoder, *std::move(result));
+    return {};
+  } else {
+    EncodeResult(encoder, call());
+    return {};
+  }
+}
+
+template <typename R>
+constexpr const ValueCodec* ResultCodec() {
+  using Value = typename ResultOf<R>::Type;
+  if constexpr (std::is_void_v<Value>) {
+    return nullptr;
+  } else {
+    return &kCodecOf<Value>;
+  }
+}
+
+/// Calls with decoded arguments. Braces: in their order.
+template <typename... P, typename Call, size_t... I>
+decltype(auto) WithArguments(std::index_sequence<I...>, [[maybe_unused]] std::span<const Decoder> arguments,
+                             Call&& call) {
+  std::tuple<P...> values{DecodeValue<P>(arguments[I])...};
+  return std::apply(std::forward<Call>(call), std::move(values));
+}
+
+template <typename... P>
+inline constexpr std::array<const ValueCodec*, sizeof...(P)> kParameterCodecs{&kCodecOf<P>...};
+
+template <auto F>
+constexpr const char* RawName() {
+  return __PRETTY_FUNCTION__;
+}
+template <typename T>
+constexpr const char* RawTypeName() {
+  return __PRETTY_FUNCTION__;
+}
+
+template <auto F, typename R, typename... P>
+void RegisterAs(R (*)(P...)) {
+  RemoteRegistry::Add(
+      RawName<F>(),
+      {.key = RemoteKeyOf(F),
+       .name = {},
+       .parameters = kParameterCodecs<std::decay_t<P>...>,
+       .result = ResultCodec<R>(),
+       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
+         return CallAndEncode(
+             [&]() -> R {
+               return WithArguments<std::decay_t<P>...>(
+                   std::index_sequence_for<P...>(), arguments,
+                   [](auto&&... values) -> R { return F(std::forward<decltype(values)>(values)...); });
+             },
+             encoder);
+       }});
+}
+template <typename A, auto F, typename R, typename... P>
+void RegisterMethod() {
+  RemoteRegistry::Add(
+      RawName<F>(),
+      {.key = RemoteKeyOf(F, &typeid(A)),
+       .name = {},
+       .parameters = kParameterCodecs<std::decay_t<P>...>,
+       .result = ResultCodec<R>(),
+       .call = [](RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
+         return CallAndEncode(
+             [&]() -> R {
+               return WithArguments<std::decay_t<P>...>(
+                   std::index_sequence_for<P...>(), arguments, [&](auto&&... values) -> R {
+                     return std::invoke(F, *static_cast<A*>(instance.object), std::forward<decltype(values)>(values)...);
+                   });
+             },
+             encoder);
+       }});
+}
+template <typename A, auto F, typename R, typename B, typename... P>
+void RegisterMethodAs(R (B::*)(P...)) {
+  RegisterMethod<A, F, R, P...>();
+}
+template <typename A, auto F, typename R, typename B, typename... P>
+void RegisterMethodAs(R (B::*)(P...) const) {
+  RegisterMethod<A, F, R, P...>();
+}
+template <typename A, auto F, typename R, typename B, typename... P>
+void RegisterMethodAs(R (B::*)(P...) noexcept) {
+  RegisterMethod<A, F, R, P...>();
+}
+template <typename A, auto F, typename R, typename B, typename... P>
+void RegisterMethodAs(R (B::*)(P...) const noexcept) {
+  RegisterMethod<A, F, R, P...>();
+}
+
+template <typename A, auto... Methods, typename... P>
+void RegisterActor(A (*)(P...)) {
+  RemoteRegistry::Add(
+      RawTypeName<A>(),
+      {.key = ConstructorKeyOf<A>(),
+       .name = {},
+       .parameters = kParameterCodecs<std::decay_t<P>...>,
+       .result = nullptr,
+       .call = [](RemoteInstance& instance, std::span<const Decoder> arguments, Encoder&) -> Status {
+         instance.object = WithArguments<std::decay_t<P>...>(
+             std::index_sequence_for<P...>(), arguments,
+             [](auto&&... values) { return static_cast<void*>(new A(std::forward<decltype(values)>(values)...)); });
+         instance.destroy = [](void* object) { delete static_cast<A*>(object); };
+         return {};
+       }});
+  (RegisterMethodAs<A, Methods>(Methods), ...);
+}
+
+template <typename Constructor>
+struct ActorOfSignature;
+template <typename A, typename... P>
+struct ActorOfSignature<A(P...)> {
+  using Type = A;
+};
+template <typename Constructor>
+using ActorOf = typename ActorOfSignature<Constructor>::Type;
+
+struct Registration {
+  template <auto... Functions>
+  static bool OfFunctions() {
+    (RegisterAs<Functions>(Functions), ...);
+    return true;
+  }
+  template <typename Constructor, auto... Methods>
+  static bool OfActor() {
+    RegisterActor<ActorOf<Constructor>, Methods...>(static_cast<Constructor*>(nullptr));
+    return true;
+  }
+};
+
+}  // namespace triune::detail
+
+/// Functions that other processes may call. An overloaded one needs a static_cast.
+#define TRIUNE_REMOTE(...)                                                        \
+  [[maybe_unused]] static const bool TRIUNE_CONCAT(triune_remote_, __COUNTER__) = \
+      ::triune::detail::Registration::OfFunctions<__VA_ARGS__>()
+/// A class that actors in other processes may be of: its constructor with its parameters, and pointers to its methods.
+#define TRIUNE_REMOTE_ACTOR(...)                                                  \
+  [[maybe_unused]] static const bool TRIUNE_CONCAT(triune_remote_, __COUNTER__) = \
+      ::triune::detail::Registration::OfActor<__VA_ARGS__>()

@@ -1,0 +1,95 @@
+// The bytes of messages between a driver and its workers.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace triune::compute {
+
+/// The first byte of each message.
+enum class MessageKind : uint8_t {
+  // To the worker.
+  kRun = 1,  ///< RunHeader, name, arguments.
+  kReply,    ///< u64 request, and what was asked for.
+  kStop,
+  // To the driver.
+  kHello,      ///< u64 number of registered functions.
+  kResult,     ///< u32 slot, u32 count, that many u64 blocks to drop, status; when that is OK and the function has a result, the value.
+  kNeedBlock,  ///< u64 request, u64 bytes. Reply: status, u64 offset.
+  kDrop,       ///< u64 offset.
+};
+
+/// Appends to a vector. Both ends are the same program on the same machine: numbers are as they lie in memory.
+class MessageWriter {
+ public:
+  explicit MessageWriter(std::vector<std::byte>& out) : out_(out) {}
+  MessageWriter(std::vector<std::byte>& out, MessageKind kind) : out_(out) {
+    out_.clear();
+    Put(kind);
+  }
+
+  template <typename T>
+    requires std::is_trivially_copyable_v<T>
+  void Put(const T& value) {
+    Bytes(std::as_bytes(std::span(&value, 1)));
+  }
+  void Text(std::string_view text) {
+    Put(static_cast<uint32_t>(text.size()));
+    Bytes(std::as_bytes(std::span(text)));
+  }
+  void Bytes(std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    const size_t begin = out_.size();
+    out_.resize(begin + bytes.size());
+    std::memcpy(out_.data() + begin, bytes.data(), bytes.size());
+  }
+  size_t size() const { return out_.size(); }
+
+ private:
+  std::vector<std::byte>& out_;
+};
+
+/// Reads what somebody else has written, who may have gone astray: never beyond the end. After that has been tried,
+/// failed() is true, and everything reads as zeros.
+class MessageReader {
+ public:
+  explicit MessageReader(std::span<const std::byte> bytes) : left_(bytes) {}
+
+  template <typename T>
+    requires std::is_trivially_copyable_v<T>
+  T Take() {
+    T value{};
+    std::span<const std::byte> bytes = Bytes(sizeof(T));
+    if (!bytes.empty()) std::memcpy(&value, bytes.data(), sizeof(T));
+    return value;
+  }
+  std::string Text() {
+    const auto size = Take<uint32_t>();
+    std::span<const std::byte> bytes = Bytes(size);
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  std::span<const std::byte> Bytes(uint64_t size) {
+    if (size > left_.size()) {
+      failed_ = true;
+      left_ = {};
+      return {};
+    }
+    std::span<const std::byte> bytes = left_.first(static_cast<size_t>(size));
+    left_ = left_.subspan(static_cast<size_t>(size));
+    return bytes;
+  }
+  bool failed() const { return failed_; }
+  size_t left() const { return left_.size(); }
+
+ private:
+  std::span<const std::byte> left_;
+  bool failed_ = false;
+};
+
+}  // namespace triune::compute

@@ -1,0 +1,56 @@
+// The processes that run tasks of a session.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "compute/process/shared_memory.h"
+#include "compute/process/worker_process.h"
+#include "compute/process/zygote.h"
+#include "triune/core/detail/task.h"
+#include "triune/status.h"
+
+namespace triune::compute {
+
+struct ProcessPoolOptions {
+  uint64_t object_memory = 0;  ///< Bytes of shared memory.
+  size_t most_idle = 1;        ///< Processes that are kept though they have nothing to do.
+};
+
+/// Starts nothing before the first task. As many processes run tasks as threads ask for it, each for one task at a
+/// time: whoever calls Run counts as running meanwhile. Thread-safe.
+class ProcessPool {
+ public:
+  explicit ProcessPool(const ProcessPoolOptions& options) : options_(options) {}
+  ~ProcessPool();
+  ProcessPool(const ProcessPool&) = delete;
+  ProcessPool& operator=(const ProcessPool&) = delete;
+
+  /// Runs the task's function in some process, and keeps its value in the task.
+  Status Run(detail::Task& task, int attempt);
+
+ private:
+  using WorkerPointer = std::shared_ptr<WorkerProcess>;
+  Result<WorkerPointer> Acquire();
+  void Release(WorkerPointer worker);
+  /// Ends the process, should it still be there.
+  void Discard(WorkerProcess& worker);
+  Status StartZygote();
+  void OnDied(uint64_t worker, int wait_status);
+  void OnLost();
+
+  const ProcessPoolOptions options_;
+  std::mutex mutex_;
+  std::shared_ptr<SharedMemory> memory_;
+  uint64_t last_number_ = Zygote::kNone;
+  std::unordered_map<uint64_t, WorkerPointer> workers_;  ///< All that are alive.
+  std::vector<WorkerPointer> idle_;
+  bool zygote_lost_ = false;
+  std::unique_ptr<Zygote> zygote_;  // its thread uses the others
+};
+
+}  // namespace triune::compute

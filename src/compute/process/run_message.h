@@ -1,0 +1,17 @@
+// What begins a kRun message.
+#pragma once
+
+#include <cstdint>
+
+namespace triune::compute {
+
+/// The name of the task and the values of the arguments follow.
+struct RunHeader {
+  uint64_t function;  ///< Its number in the registry.
+  uint32_t slot;
+  uint32_t sequence;  ///< Of the tasks in that slot.
+  uint32_t arguments;
+  int32_t attempt;
+};
+
+}  // namespace triune::compute

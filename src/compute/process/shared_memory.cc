@@ -1,0 +1,90 @@
+#include "compute/process/shared_memory.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "compute/task_error.h"
+
+namespace triune::compute {
+
+struct SharedMemory::Lease {
+  std::shared_ptr<SharedMemory> memory;
+  uint64_t offset;
+};
+
+namespace {
+
+std::unique_ptr<shm::Arena> MakeArena(const shm::Segment& segment) {
+  return std::move(shm::Arena::Create(segment)).value();  // a segment has room for a page
+}
+
+}  // namespace
+
+SharedMemory::SharedMemory(shm::Segment segment)
+    : segment_(std::move(segment)),
+      arena_(MakeArena(segment_)),
+      leases_(*arena_, 1U << 16U),
+      driver_(leases_.Join().value()) {}
+
+Result<std::shared_ptr<SharedMemory>> SharedMemory::Create(uint64_t bytes) {
+  TRIUNE_ASSIGN_OR_RETURN(shm::Segment segment, shm::Segment::Create(bytes + shm::Segment::kHeaderBytes));
+  return std::shared_ptr<SharedMemory>(new SharedMemory(std::move(segment)));
+}
+
+void SharedMemory::Release(void* lease) {
+  const std::unique_ptr<Lease> last(static_cast<Lease*>(lease));
+  std::ignore = last->memory->leases_.Drop(last->memory->driver_, last->offset);
+}
+
+Buffer SharedMemory::Adopt(const shm::Block& block, uint64_t begin, uint64_t size) {
+  auto* lease = new Lease{shared_from_this(), block.offset};
+  return Buffer::Adopt(segment_.data() + block.offset + begin, static_cast<size_t>(size), lease, &Release);
+}
+
+Result<shm::Block> SharedMemory::Grant(shm::Holder holder, uint64_t bytes) {
+  Result<shm::Block> block = leases_.Grant(holder, bytes);
+  if (block.ok() || block.status().code() != StatusCode::kResourceExhausted) return block;
+  const shm::ArenaStatistics now = arena_->statistics();
+  return MakeError(ErrorKind::kObjectStoreFull, StatusCode::kResourceExhausted,
+                   "no room in shared memory for " + std::to_string(bytes) + " bytes: " + std::to_string(now.used) +
+                       " of " + std::to_string(now.capacity) + " are in use");
+}
+
+Result<Buffer> SharedMemory::Copy(std::span<const std::byte> bytes) {
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Block block, Grant(driver_, bytes.size()));
+  std::memcpy(segment_.data() + block.offset, bytes.data(), bytes.size());
+  return Adopt(block, 0, bytes.size());
+}
+
+Result<PieceInBlock> SharedMemory::Pieces::Place(std::span<const std::byte> bytes) {
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Block block, memory_.Grant(worker_, bytes.size()));
+  std::memcpy(memory_.segment_.data() + block.offset, bytes.data(), bytes.size());
+  unsent_.push_back(block.offset);
+  return PieceInBlock{.block = block.offset, .begin = 0, .size = bytes.size()};
+}
+
+std::optional<PieceInBlock> SharedMemory::Pieces::Share(const Buffer& buffer) {
+  auto* lease = static_cast<Lease*>(buffer.owner(&Release));
+  if (lease == nullptr || lease->memory.get() != &memory_) return std::nullopt;
+  if (!memory_.leases_.Share(memory_.driver_, worker_, lease->offset).ok()) return std::nullopt;
+  unsent_.push_back(lease->offset);
+  const auto begin = static_cast<uint64_t>(buffer.data() - (memory_.segment_.data() + lease->offset));
+  return PieceInBlock{.block = lease->offset, .begin = begin, .size = buffer.size()};
+}
+
+Result<Buffer> SharedMemory::Pieces::Open(const PieceInBlock& piece) {
+  shm::Leases& leases = memory_.leases_;
+  if (piece.begin > UINT64_MAX - piece.size) return InvalidArgument("a piece beyond the end of its block");
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Block block, leases.Check(worker_, piece.block, piece.begin + piece.size));
+  TRIUNE_RETURN_IF_ERROR(piece.shared != 0 ? leases.Share(worker_, memory_.driver_, piece.block)
+                                           : leases.Move(worker_, memory_.driver_, piece.block));
+  return memory_.Adopt(block, piece.begin, piece.size);
+}
+
+void SharedMemory::Pieces::TakeBack() {
+  for (uint64_t offset : unsent_) std::ignore = memory_.leases_.Drop(worker_, offset);
+  unsent_.clear();
+}
+
+}  // namespace triune::compute

@@ -1,0 +1,65 @@
+// The blocks of shared memory that values of a session lie in.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "compute/process/value_message.h"
+#include "compute/shm/arena.h"
+#include "compute/shm/leases.h"
+#include "compute/shm/segment.h"
+#include "triune/buffer.h"
+
+namespace triune::compute {
+
+/// The driver's. Thread-safe. Buffers that it has given out keep it.
+class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
+ public:
+  /// `bytes`: as many as all values together may take.
+  static Result<std::shared_ptr<SharedMemory>> Create(uint64_t bytes);
+
+  const shm::Segment& segment() const { return segment_; }
+  shm::Leases& leases() { return leases_; }
+  shm::ArenaStatistics statistics() const { return arena_->statistics(); }
+
+  /// A block for a worker. kObjectStoreFull.
+  Result<shm::Block> Grant(shm::Holder holder, uint64_t bytes);
+  /// A buffer with a copy of these bytes. kObjectStoreFull.
+  Result<Buffer> Copy(std::span<const std::byte> bytes);
+
+  /// The driver's way of sending values to one worker and getting some from it. Thread-compatible.
+  class Pieces final : public PieceStore {
+   public:
+    Pieces(SharedMemory& memory, shm::Holder worker) : memory_(memory), worker_(worker) {}
+    Result<PieceInBlock> Place(std::span<const std::byte> bytes) override;
+    std::optional<PieceInBlock> Share(const Buffer& buffer) override;
+    Result<Buffer> Open(const PieceInBlock& piece) override;
+
+    /// The message with all that was placed and shared since the last of these was not sent: takes it back.
+    void TakeBack();
+    void Sent() { unsent_.clear(); }
+
+   private:
+    SharedMemory& memory_;
+    shm::Holder worker_;
+    std::vector<uint64_t> unsent_;
+  };
+
+ private:
+  SharedMemory(shm::Segment segment);
+  struct Lease;
+  static void Release(void* lease);
+  /// A buffer that ends the driver's lease when it goes.
+  Buffer Adopt(const shm::Block& block, uint64_t begin, uint64_t size);
+
+  shm::Segment segment_;
+  std::unique_ptr<shm::Arena> arena_;
+  shm::Leases leases_;
+  shm::Holder driver_;
+};
+
+}  // namespace triune::compute

@@ -1,0 +1,153 @@
+// What a worker does all its life.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "compute/process/driver_connection.h"
+#include "compute/process/error_message.h"
+#include "compute/process/run_message.h"
+#include "compute/process/zygote_protocol.h"
+#include "compute/task_error.h"
+#include "triune/core/detail/remote_function.h"
+#include "triune/core/detail/task.h"
+
+namespace triune::compute {
+namespace {
+
+/// A task of another process, for those who ask about it on the thread that runs it: RuntimeContext, error messages.
+class ForeignTask final : public detail::Task {
+ public:
+  ForeignTask(detail::TaskRunner& runner, std::shared_ptr<const TaskOptions> options)
+      : Task(runner, std::move(options)) {}
+
+ private:
+  ~ForeignTask() override = default;
+  void AwaitArguments() noexcept override {}
+  const Status* ArgumentError() const noexcept override { return nullptr; }
+  Status Invoke(bool) override { return {}; }
+  void DropArguments() noexcept override {}
+  bool repeatable() const noexcept override { return false; }
+  std::string FunctionName() const override { return {}; }
+};
+
+class NoRunner final : public detail::TaskRunner {
+  void Enqueue(detail::Task&) noexcept override {}
+  Status CallElsewhere(detail::Task&, int) override { return Internal("not in a process for tasks"); }
+};
+
+class Worker {
+ public:
+  explicit Worker(DriverConnection& driver) : driver_(driver) {}
+
+  void Run() {
+    {
+      MessageWriter hello(outgoing_, MessageKind::kHello);
+      hello.Put(static_cast<uint64_t>(detail::RemoteRegistry::size()));
+      driver_.Send(outgoing_);
+    }
+    while (auto message = driver_.NextTask()) {
+      MessageReader reader(*message);
+      std::ignore = reader.Take<MessageKind>();
+      RunTask(reader);
+    }
+  }
+
+ private:
+  void RunTask(MessageReader& message) {
+    const auto header = message.Take<RunHeader>();
+    if (header.slot >= kSlots) return;
+    std::atomic<uint32_t>& stage = driver_.page().slots[header.slot];
+    uint32_t word = slot::Word(header.sequence, slot::kSent);
+    const bool begins = stage.compare_exchange_strong(word, slot::Word(header.sequence, slot::kRunning));
+    if (!begins && word != (slot::Word(header.sequence, slot::kSent) | slot::kCancelled)) return;  // taken back
+    Status status = begins ? Call(header, message) : Cancelled("the task was cancelled before it began");
+    MessageWriter result(outgoing_, MessageKind::kResult);
+    result.Put(header.slot);
+    const std::vector<uint64_t> drops = driver_.TakeDrops();
+    result.Put(static_cast<uint32_t>(drops.size()));
+    for (uint64_t block : drops) result.Put(block);
+    WriteStatus(result, status);
+    if (status.ok() && has_result_) {
+      const size_t begin = outgoing_.size();
+      Status written = WriteValue(result, result_, driver_);
+      if (!written.ok()) {
+        outgoing_.resize(begin - sizeof(StatusCode));
+        WriteStatus(result, written.WithContext("the result of " + name_ + " could not be sent"));
+      }
+    }
+    driver_.Send(outgoing_);
+    result_.Clear();
+  }
+
+  Status Call(const RunHeader& header, MessageReader& message) {
+    name_ = message.Text();
+    const detail::RemoteFunction* function = detail::RemoteRegistry::At(header.function);
+    if (function == nullptr || header.arguments != function->parameters.size()) {
+      return Internal("the driver asks for a function that this process does not know");
+    }
+    has_result_ = function->result != nullptr;
+    std::vector<ReceivedValue> values;
+    std::vector<detail::Decoder> arguments;
+    for (uint32_t i = 0; i < header.arguments; ++i) {
+      TRIUNE_ASSIGN_OR_RETURN(ReceivedValue value, ReadValue(message, driver_));
+      arguments.push_back(std::move(value.decoder));
+      values.push_back(std::move(value));
+    }
+    auto options = std::make_shared<TaskOptions>();
+    options->name = name_;
+    const auto task = detail::Pointer<ForeignTask>::Adopt(new ForeignTask(runner_, std::move(options)));
+    detail::Frame frame{.task = *task, .outer = nullptr, .attempt = header.attempt};
+    frame.stage = &driver_.page().slots[header.slot];
+    detail::current_frame = &frame;
+    Status status;
+    try {
+      status = function->call(instance_, arguments, result_);
+      if (!status.ok()) status = Returned(*task, header.attempt, std::move(status));
+    } catch (...) {
+      status = Thrown(*task, header.attempt);
+    }
+    detail::current_frame = nullptr;
+    return status;
+  }
+
+  DriverConnection& driver_;
+  NoRunner runner_;
+  std::vector<std::byte> outgoing_;
+  std::string name_;
+  bool has_result_ = false;
+  detail::Encoder result_;
+  detail::RemoteInstance instance_;
+};
+
+/// The kernel is to take a worker before it takes the driver.
+void OfferToBeKilled() {
+  const int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  std::ignore = write(file, "500", 3);
+  close(file);
+}
+
+}  // namespace
+
+int WorkerMain(int link_fd, int memory_fd) {
+  prctl(PR_SET_NAME, "triune-worker");
+  OfferToBeKilled();
+  Result<shm::Segment> link_memory = shm::Segment::Open(link_fd);
+  Result<shm::Segment> memory = shm::Segment::Open(memory_fd);
+  if (!link_memory.ok() || !memory.ok()) return 1;
+  Result<Link> link = Link::Open(*link_memory, Link::End::kWorker);
+  if (!link.ok()) return 1;
+  // Never destroyed: static objects of the program may refer to it to the very end.
+  auto* driver = new DriverConnection(std::move(link).value(), std::move(memory).value());
+  Worker(*driver).Run();
+  std::fflush(nullptr);
+  return 0;
+}
+
+}  // namespace triune::compute

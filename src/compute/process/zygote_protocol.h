@@ -1,0 +1,47 @@
+// What a driver and its zygote say to each other, and how programs are started to be one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "compute/process/zygote.h"
+#include "triune/status.h"
+
+namespace triune::compute {
+
+/// Begins a request; of a spawn, the setting follows: working directory, number of variables, variables.
+struct ZygoteRequest {
+  uint64_t spawn;  ///< 0: kill.
+  uint64_t worker;
+};
+struct ZygoteEvent {
+  uint64_t worker;
+  int64_t wait_status;  ///< As of waitpid.
+};
+
+inline constexpr size_t kMostRequestBytes = size_t{64} << 10U;
+
+enum class ProcessRole { kNone, kZygote, kWorker };
+/// Descriptors of a zygote: its socket; of a worker: its link; of both: the memory of all.
+inline constexpr int kOwnDescriptor = 3;
+inline constexpr int kMemoryDescriptor = 4;
+
+/// Starts this program again, in a process group of its own, with signals as they are by default, no other descriptors,
+/// and nothing to read on its standard input.
+Result<pid_t> SpawnProgram(ProcessRole role, int own_descriptor, int memory_descriptor,
+                           const WorkerSetting& setting);
+/// What this process was started as.
+ProcessRole RoleOfThisProcess();
+
+/// `descriptor`: -1: none.
+bool SendWithDescriptor(int socket, std::span<const std::byte> message, int descriptor);
+
+int ZygoteMain();
+/// `link`, `memory`: descriptors, taken over.
+int WorkerMain(int link, int memory);
+
+}  // namespace triune::compute

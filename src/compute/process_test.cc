@@ -1,0 +1,95 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "triune/core.h"
+#include "triune/core/remote.h"
+
+namespace triune {
+namespace {
+
+int Square(int x) { return x * x; }
+int Pid() { return getpid(); }
+std::string Twice(const std::string& text) { return text + text; }
+std::vector<double> Scaled(std::vector<double> values, double by) {
+  for (double& value : values) value *= by;
+  return values;
+}
+int Throws(int x) { throw std::runtime_error("no " + std::to_string(x)); }
+Status Fails() { return NotFound("nothing there"); }
+void Exits(int status) { std::exit(status); }
+void Aborts() { std::abort(); }
+Buffer SameBuffer(const Buffer& buffer) { return buffer; }
+int Unregistered() { return 1; }
+
+}  // namespace
+}  // namespace triune
+
+TRIUNE_REMOTE(triune::Square, triune::Pid, triune::Twice, triune::Scaled, triune::Throws, triune::Fails, triune::Exits,
+              triune::Aborts, triune::SameBuffer);
+
+namespace triune {
+namespace {
+
+template <typename T>
+T ValueOf(Result<T> result) {
+  EXPECT_TRUE(result.ok()) << Describe(result.status());
+  return result.ok() ? *std::move(result) : T();
+}
+
+TEST(Process, RunsAFunctionInAnotherProcess) {
+  Session session;
+  auto process = session.With({.isolation = kProcess});
+  const int pid = ValueOf(session.Get(process.Submit(Pid)));
+  EXPECT_NE(pid, getpid());
+  auto a = session.Submit(Square, 3);
+  EXPECT_EQ(ValueOf(session.Get(process.Submit(Square, a))), 81);
+  EXPECT_EQ(ValueOf(session.Get(process.Submit(Twice, std::string("ab")))), "abab");
+}
+
+TEST(Process, LargeValuesGoThroughSharedMemory) {
+  Session session;
+  auto process = session.With({.isolation = kProcess});
+  std::vector<double> values(1 << 20, 1.5);
+  const std::vector<double> scaled = ValueOf(session.Get(process.Submit(Scaled, values, 2)));
+  EXPECT_EQ(scaled, std::vector<double>(1 << 20, 3));
+  Buffer buffer = Buffer::CopyOf(std::as_bytes(std::span(values)));
+  auto same = process.Submit(SameBuffer, process.Submit(SameBuffer, buffer));
+  const Buffer result = ValueOf(session.Get(same));
+  ASSERT_EQ(result.size(), buffer.size());
+  EXPECT_EQ(std::memcmp(result.data(), buffer.data(), buffer.size()), 0);
+}
+
+TEST(Process, ErrorsComeBack) {
+  Session session;
+  auto process = session.With({.isolation = kProcess});
+  Status thrown = session.Get(process.Submit(Throws, 3)).status();
+  EXPECT_THAT(thrown.ToString(), testing::HasSubstr("threw std::runtime_error: no 3"));
+  EXPECT_EQ(session.Get(process.Submit(Fails)).code(), StatusCode::kNotFound);
+}
+
+TEST(Process, ACrashCostsTheTaskOnly) {
+  Session session;
+  auto process = session.With({.isolation = kProcess});
+  Status exited = session.Get(process.Submit(Exits, 3));
+  EXPECT_EQ(TaskError::Of(exited)->kind, ErrorKind::kWorkerCrashed);
+  EXPECT_THAT(exited.ToString(), testing::HasSubstr("ended with exit status 3"));
+  Status aborted = session.Get(process.Submit(Aborts));
+  EXPECT_THAT(aborted.ToString(), testing::HasSubstr("SIGABRT"));
+  EXPECT_EQ(ValueOf(session.Get(process.Submit(Square, 3))), 9);
+}
+
+TEST(Process, AFunctionMustBeRegistered) {
+  Session session;
+  Status status = session.Get(session.With({.isolation = kProcess}).Submit(Unregistered)).status();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.ToString(), testing::HasSubstr("TRIUNE_REMOTE"));
+}
+
+}  // namespace
+}  // namespace triune
