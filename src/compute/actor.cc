@@ -36,6 +36,7 @@ uint64_t CallerId() {
 
 ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options)
     : Task(actor, std::move(options)), actor_(actor), caller_(CallerId()) {
+  elsewhere_ = actor.options().isolation == kProcess;
   actor_.Ref();
 }
 
@@ -55,6 +56,7 @@ bool ActorTask::RunForWaiter() noexcept {
 CreationTask::CreationTask(ActorCore& actor) : Task(actor, nullptr), actor_(actor) {
   actor_.KnowIt();
   keep_arguments_ = actor.options().max_restarts != 0;
+  elsewhere_ = actor.options().isolation == kProcess;
 }
 
 CreationTask::~CreationTask() { actor_.ForgetIt(); }
@@ -94,7 +96,7 @@ bool ActorCore::TryRef() noexcept {
 void ActorCore::Unref() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (directory_ != nullptr) directory_->Remove(*this);
-  DestroyInstance();
+  EndInstance(false);
   creation_ = {};
   ForgetIt();
 }
@@ -164,7 +166,55 @@ void ActorCore::Abandoned(Task& task) noexcept {
   }
 }
 
-Status ActorCore::CallElsewhere(Task& task, int attempt) { return engine_.CallElsewhere(task, attempt); }
+Status ActorCore::CallElsewhere(Task& task, int attempt) {
+  if (task.actor_creation()) {
+    TRIUNE_ASSIGN_OR_RETURN(host_, engine_.MakeActorHost());
+    Status status = host_->Call(task, attempt);
+    if (!status.ok()) host_.reset();
+    return status;
+  }
+  // It may have died while nobody called. Then, as with one that dies during a call, there is another for those to come.
+  Status alive = host_->Alive();
+  if (!alive.ok()) TRIUNE_RETURN_IF_ERROR(MakeAgain(std::move(alive)));
+  Status status = host_->Call(task, attempt);
+  alive = host_->Alive();
+  if (alive.ok() || task.phase() == Task::kDone) return status;
+  if (!can_restart()) return DieInCall(std::move(alive));
+  return compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                            Name() + " is restarted: its process died during the call", Name(), std::move(status));
+}
+
+Status ActorCore::MakeAgain(Status why) {
+  if (can_restart()) {
+    ++restarts_;
+    EndInstance(true);
+    Status status = creation_->Try(restarts_, false);
+    if (status.ok()) return {};
+    why = std::move(status);
+  }
+  return DieInCall(std::move(why));
+}
+
+Status ActorCore::DieInCall(Status why) {
+  const std::string message = Name() + " has died: " + std::string(why.message());
+  Status death = compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, message, Name(), std::move(why));
+  if (Task* task = LockCurrent()) {
+    Die(CopyOf(death));
+    UnlockCurrent(*task);
+  }
+  return death;
+}
+
+bool ActorCore::can_restart() const noexcept {
+  return (creation_->elsewhere() || creation_->repeatable()) && !is_closed_.load() &&
+         (options_.max_restarts < 0 || restarts_ < options_.max_restarts);
+}
+
+void ActorCore::EndInstance(bool at_once) noexcept {
+  if (host_ == nullptr) return DestroyInstance();
+  host_->Stop(at_once);
+  host_.reset();
+}
 
 void ActorCore::Put(ActorTask& task) noexcept {
   if (task.listed_.exchange(true)) {
@@ -260,7 +310,7 @@ void ActorCore::Construct() noexcept {
   creation_->RunIfFirst();
   EndCall(*creation_);
   if (creation_->ready() && creation_->status().ok()) return;
-  DestroyInstance();  // abandoned while the constructor ran
+  EndInstance(true);  // abandoned while the constructor ran
   if (is_closed_.load()) return;
   const Status cause = creation_->ready() ? creation_->status() : Status();
   Die(compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable,
@@ -278,10 +328,9 @@ bool ActorCore::SeeToKill() noexcept {
     uint32_t request = kRestart;
     return kill_.compare_exchange_strong(request, kNoKill) || SeeToKill();
   }
-  const bool may_restart =
-      creation_->repeatable() && (options_.max_restarts < 0 || restarts_ < options_.max_restarts) && !is_closed_.load();
+  const bool may_restart = can_restart();
   const uint32_t request = kill_.exchange(kNoKill);
-  DestroyInstance();
+  EndInstance(true);
   if (creation_pending_)
     creation_->Abandon(
         compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name()));

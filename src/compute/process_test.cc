@@ -25,6 +25,18 @@ Status Fails() { return NotFound("nothing there"); }
 void Exits(int status) { std::exit(status); }
 void Aborts() { std::abort(); }
 Buffer SameBuffer(const Buffer& buffer) { return buffer; }
+class Counter {
+ public:
+  explicit Counter(int start) : value_(start) {
+    if (start < 0) throw std::invalid_argument("negative");
+  }
+  int Add(int amount) { return value_ += amount; }
+  int pid() const { return getpid(); }
+  void Exit() { std::exit(2); }
+
+ private:
+  int value_;
+};
 int Unregistered() { return 1; }
 
 }  // namespace
@@ -32,6 +44,7 @@ int Unregistered() { return 1; }
 
 TRIUNE_REMOTE(triune::Square, triune::Pid, triune::Twice, triune::Scaled, triune::Throws, triune::Fails, triune::Exits,
               triune::Aborts, triune::SameBuffer);
+TRIUNE_REMOTE_ACTOR(triune::Counter(int), &triune::Counter::Add, &triune::Counter::pid, &triune::Counter::Exit);
 
 namespace triune {
 namespace {
@@ -89,6 +102,56 @@ TEST(Process, AFunctionMustBeRegistered) {
   Status status = session.Get(session.With({.isolation = kProcess}).Submit(Unregistered)).status();
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(status.ToString(), testing::HasSubstr("TRIUNE_REMOTE"));
+}
+
+TEST(ProcessActor, HasAProcessOfItsOwn) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.isolation = kProcess}, 10);
+  EXPECT_EQ(ValueOf(session.Get(counter.Call(&Counter::Add, 5))), 15);
+  EXPECT_EQ(ValueOf(session.Get(counter.Call(&Counter::Add, session.Put(2)))), 17);
+  EXPECT_NE(ValueOf(session.Get(counter.Call(&Counter::pid))), getpid());
+}
+
+TEST(ProcessActor, DiesWithItsProcess) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.isolation = kProcess}, 10);
+  Status status = session.Get(counter.Call(&Counter::Exit));
+  EXPECT_EQ(TaskError::Of(status)->kind, ErrorKind::kActorDied) << Describe(status);
+  EXPECT_THAT(status.ToString(), testing::HasSubstr("ended with exit status 2"));
+  status = session.Get(counter.Call(&Counter::Add, 1)).status();
+  EXPECT_EQ(TaskError::Of(status)->kind, ErrorKind::kActorDied);
+}
+
+TEST(ProcessActor, IsMadeAgain) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.max_restarts = 1, .isolation = kProcess}, 10);
+  EXPECT_EQ(ValueOf(session.Get(counter.Call(&Counter::Add, 5))), 15);
+  Status status = session.Get(counter.Call(&Counter::Exit));
+  EXPECT_EQ(TaskError::Of(status)->kind, ErrorKind::kActorUnavailable) << Describe(status);
+  EXPECT_EQ(ValueOf(session.Get(counter.Call(&Counter::Add, 1))), 11);
+  status = session.Get(counter.Call(&Counter::Exit));
+  EXPECT_EQ(TaskError::Of(status)->kind, ErrorKind::kActorDied) << Describe(status);
+}
+
+TEST(ProcessActor, AConstructorThatThrows) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.isolation = kProcess}, -1);
+  Status status = session.Get(counter.Ready());
+  EXPECT_THAT(status.ToString(), testing::HasSubstr("negative"));
+  status = session.Get(counter.Call(&Counter::Add, 1)).status();
+  EXPECT_EQ(TaskError::Of(status)->kind, ErrorKind::kActorDied) << Describe(status);
+}
+
+TEST(ProcessActor, Kill) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.max_restarts = 1, .isolation = kProcess}, 1);
+  const int first = ValueOf(session.Get(counter.Call(&Counter::pid)));
+  counter.Kill(true);
+  const int second = ValueOf(session.Get(counter.Call(&Counter::pid)));
+  EXPECT_NE(first, second);
+  counter.Kill();
+  Status status = session.Get(counter.Call(&Counter::pid)).status();
+  EXPECT_EQ(TaskError::Of(status)->kind, ErrorKind::kActorDied);
 }
 
 }  // namespace

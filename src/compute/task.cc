@@ -12,7 +12,9 @@ constexpr uintptr_t kChildrenLocked = 1;
 }  // namespace
 
 std::string Task::PlainName() const {
-  return options_ != nullptr && !options_->name.empty() ? options_->name : FunctionName();
+  if (options_ != nullptr && !options_->name.empty()) return options_->name;
+  const RemoteFunction* registered = RemoteRegistry::Find(Remote());
+  return registered != nullptr ? registered->name : FunctionName();
 }
 
 std::string Task::Name() const {

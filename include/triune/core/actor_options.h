@@ -22,6 +22,10 @@ struct ActorOptions {
   int max_concurrency = 1;
   /// Calls that may wait; one more fails with kPendingCallsLimit. 0: as many as memory has room for.
   size_t max_pending_calls = 0;
+  /// kProcess: the actor has a process of its own, which its end ends; for classes that are registered
+  /// (TRIUNE_REMOTE_ACTOR). When the process dies, the call that ran fails, and max_restarts says whether there is a new
+  /// one for the others.
+  Isolation isolation = Isolation::kThread;
 };
 
 }  // namespace triune

@@ -5,6 +5,7 @@
 #include "compute/local/amounts.h"
 #include "compute/local/timer.h"
 #include "compute/local/worker_pool.h"
+#include "compute/process/actor_host.h"
 #include "compute/process/process_pool.h"
 #include "triune/core/detail/engine.h"
 
@@ -26,6 +27,7 @@ class LocalEngine final : public detail::Engine {
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
   Status Check(const TaskOptions& options) override { return admission_.Check(options); }
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
+  Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return MakeProcessActorHost(processes_); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_.Run(task, attempt); }
 
  private:

@@ -12,6 +12,8 @@ namespace {
 
 /// Of a process, from its start to its first message. Programs with sanitizers take seconds.
 constexpr Duration kStartsWithin = std::chrono::seconds(60);
+/// Of a process that was asked to end: it runs the destructor of its actor.
+constexpr Duration kStopsWithin = std::chrono::seconds(2);
 /// As wait_status: what nobody could wait for.
 constexpr int kKilled = 9;
 
@@ -24,6 +26,10 @@ Status NotRegistered(const detail::Task& task) {
 }  // namespace
 
 ProcessPool::~ProcessPool() {
+  {
+    std::unique_lock lock(mutex_);
+    stopped_.wait_for(lock, kStopsWithin, [this] { return stopping_.empty(); });
+  }
   zygote_.reset();  // and so all workers
 }
 
@@ -65,6 +71,12 @@ void ProcessPool::Discard(WorkerProcess& worker) {
   if (workers_.contains(worker.number()) && zygote_ != nullptr) zygote_->Kill(worker.number());
 }
 
+void ProcessPool::Stop(WorkerPointer worker) {
+  if (!worker->usable() || !worker->SendStop().ok()) return Discard(*worker);
+  std::lock_guard lock(mutex_);
+  if (workers_.contains(worker->number())) stopping_.push_back(std::move(worker));
+}
+
 void ProcessPool::Release(WorkerPointer worker) {
   if (!worker->usable()) return Discard(*worker);
   std::unique_lock lock(mutex_);
@@ -76,11 +88,16 @@ void ProcessPool::Release(WorkerPointer worker) {
   Discard(*worker);
 }
 
-Status ProcessPool::Run(detail::Task& task, int attempt) {
+Status ProcessPool::RunIn(WorkerProcess& worker, detail::Task& task, int attempt) {
   const detail::RemoteFunction* function = detail::RemoteRegistry::Find(task.Remote());
   if (function == nullptr) return NotRegistered(task);
+  return worker.Run(task, *function, attempt);
+}
+
+Status ProcessPool::Run(detail::Task& task, int attempt) {
+  if (detail::RemoteRegistry::Find(task.Remote()) == nullptr) return NotRegistered(task);
   TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, Acquire());
-  Status status = worker->Run(task, *function, attempt);
+  Status status = RunIn(*worker, task, attempt);
   Release(std::move(worker));
   return status;
 }
@@ -94,6 +111,7 @@ void ProcessPool::OnDied(uint64_t worker, int wait_status) {
     dead = std::move(found->second);
     workers_.erase(found);
     std::erase(idle_, dead);
+    if (std::erase(stopping_, dead) > 0) stopped_.notify_all();
   }
   dead->SetDead(wait_status);
 }
@@ -105,6 +123,8 @@ void ProcessPool::OnLost() {
     zygote_lost_ = true;
     all.swap(workers_);
     idle_.clear();
+    stopping_.clear();
+    stopped_.notify_all();
   }
   for (auto& [number, worker] : all) worker->SetDead(kKilled);
 }

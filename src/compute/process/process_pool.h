@@ -33,12 +33,19 @@ class ProcessPool {
   /// Runs the task's function in some process, and keeps its value in the task.
   Status Run(detail::Task& task, int attempt);
 
- private:
+  /// In one that the caller has acquired.
+  static Status RunIn(WorkerProcess& worker, detail::Task& task, int attempt);
+
   using WorkerPointer = std::shared_ptr<WorkerProcess>;
+  /// A process for the caller alone, until Release, Discard or Stop.
   Result<WorkerPointer> Acquire();
   void Release(WorkerPointer worker);
   /// Ends the process, should it still be there.
   void Discard(WorkerProcess& worker);
+  /// Asks it to end by itself.
+  void Stop(WorkerPointer worker);
+
+ private:
   Status StartZygote();
   void OnDied(uint64_t worker, int wait_status);
   void OnLost();
@@ -49,6 +56,8 @@ class ProcessPool {
   uint64_t last_number_ = Zygote::kNone;
   std::unordered_map<uint64_t, WorkerPointer> workers_;  ///< All that are alive.
   std::vector<WorkerPointer> idle_;
+  std::vector<WorkerPointer> stopping_;
+  std::condition_variable stopped_;
   bool zygote_lost_ = false;
   std::unique_ptr<Zygote> zygote_;  // its thread uses the others
 };

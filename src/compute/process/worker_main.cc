@@ -56,6 +56,7 @@ class Worker {
       std::ignore = reader.Take<MessageKind>();
       RunTask(reader);
     }
+    if (instance_.object != nullptr) instance_.destroy(instance_.object);
   }
 
  private:
@@ -91,6 +92,7 @@ class Worker {
     if (function == nullptr || header.arguments != function->parameters.size()) {
       return Internal("the driver asks for a function that this process does not know");
     }
+    if (name_.empty()) name_ = function->name;
     has_result_ = function->result != nullptr;
     std::vector<ReceivedValue> values;
     std::vector<detail::Decoder> arguments;

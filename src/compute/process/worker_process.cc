@@ -120,6 +120,16 @@ Status WorkerProcess::Send(std::span<const std::byte> message) {
   return {};  // who waits will see
 }
 
+Status WorkerProcess::SendStop() {
+  MessageWriter(outgoing_, MessageKind::kStop);
+  return Send(outgoing_);
+}
+
+Status WorkerProcess::Alive() const {
+  if (dead()) return Unavailable("its process " + HowItEnded(wait_status_));
+  return usable_ ? Status() : Unavailable("its process can't be used any more");
+}
+
 Status WorkerProcess::WriteRun(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
   std::vector<detail::ArgumentView> arguments = task.Arguments();
   MessageWriter message(outgoing_, MessageKind::kRun);
@@ -128,7 +138,8 @@ Status WorkerProcess::WriteRun(detail::Task& task, const detail::RemoteFunction&
                         .sequence = sequence_,
                         .arguments = static_cast<uint32_t>(arguments.size()),
                         .attempt = attempt});
-  message.Text(task.PlainName());
+  const TaskOptions* options = task.options();
+  message.Text(options == nullptr ? std::string_view() : options->name);
   if (arguments.size() != function.parameters.size()) {
     return InvalidArgument(function.name + " is registered with " + std::to_string(function.parameters.size()) +
                            " parameters; it was given " + std::to_string(arguments.size()));
@@ -148,6 +159,9 @@ Status WorkerProcess::WriteRun(detail::Task& task, const detail::RemoteFunction&
 }
 
 Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
+  // The constructor of an actor may be called again, when the task that it first was is long done.
+  const bool is_again = task.phase() == detail::Task::kDone;
+  auto is_abandoned = [&] { return !is_again && task.phase() == detail::Task::kDone; };
   ++sequence_;
   Status status = WriteRun(task, function, attempt);
   encoder_.Clear();
@@ -175,7 +189,7 @@ Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& func
     status = Receive(task, function, &done);
     if (done || !status.ok()) return status;
     if (dead() && !link_.HasMessage()) return Crashed(task, attempt);
-    if (task.phase() == detail::Task::kDone) {
+    if (is_abandoned()) {
       // Nobody waits, and the process is not to be kept by what it may be doing for ever.
       uint32_t word = stage.load();
       while (slot::StageOf(word) == slot::kSent &&
@@ -185,7 +199,7 @@ Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& func
       return {};
     }
     link_.incoming().WaitUntil(
-        [&] { return link_.HasMessage() || dead() || task.phase() == detail::Task::kDone; }, Soon());
+        [&] { return link_.HasMessage() || dead() || is_abandoned(); }, Soon());
   }
 }
 

@@ -36,6 +36,9 @@ class WorkerProcess {
   /// Runs the task's function there, and keeps the value in the task. The task's error; kWorkerCrashed when the process
   /// ended. After another error than those of the function the process must not be used again: usable().
   Status Run(detail::Task& task, const detail::RemoteFunction& function, int attempt);
+  Status SendStop();
+  /// Why there is no process any more; OK when there is.
+  Status Alive() const;
   bool usable() const { return usable_ && !dead(); }
 
   /// On any thread: nobody wants the result, or the thread that waits has to look at something.

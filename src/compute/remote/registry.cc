@@ -62,6 +62,7 @@ void RemoteRegistry::Add(const char* raw, RemoteFunction function) {
 }
 
 const RemoteFunction* RemoteRegistry::Find(const RemoteKey& key) {
+  if (!key) return nullptr;
   Registry& all = registry();
   std::shared_lock lock(all.mutex);
   auto found = all.by_key.find(key);

@@ -142,6 +142,12 @@ class ActorCore : public Runnable, public TaskRunner {
   void Construct() noexcept;
   void Die(Status why) noexcept;
   Status Killed() const;
+  /// Destroys the actor; at once, where that can be done: in a process of its own.
+  void EndInstance(bool at_once) noexcept;
+  /// In a call, when the process of the actor is gone: makes another, or dies.
+  Status MakeAgain(Status why);
+  Status DieInCall(Status why);
+  bool can_restart() const noexcept;
   void FailInbox() noexcept;
   void FailWaiting() noexcept;
   void BeginCall(Task& task) noexcept { current_.store(reinterpret_cast<uintptr_t>(&task)); }
@@ -173,6 +179,7 @@ class ActorCore : public Runnable, public TaskRunner {
   std::unique_ptr<HeldBack> held_back_;
   Pointer<CreationTask> creation_;
   Status death_;
+  std::unique_ptr<ActorHost> host_;  ///< When it has a process of its own.
   std::shared_ptr<ActorDirectory> directory_;
   std::mutex mutex_;
   std::unordered_set<ActorTask*> running_;  ///< When not serial.
@@ -191,6 +198,7 @@ struct Construct {
     cell->Emplace(std::forward<Arguments>(arguments)...);
   }
   std::string Name() const { return TypeName(typeid(typename Cell::Actor)) + " constructor"; }
+  RemoteKey Remote() const { return ConstructorKeyOf<typename Cell::Actor>(); }
 };
 
 template <typename A>
@@ -238,6 +246,7 @@ struct MethodCall {
     return std::invoke(method, cell->instance(), std::forward<Arguments>(arguments)...);
   }
   std::string Name() const { return TypeName(typeid(A)) + " method"; }
+  RemoteKey Remote() const { return RemoteKeyOf(method, &typeid(A)); }
 };
 
 }  // namespace triune::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
 #include "triune/core/detail/object.h"
@@ -10,6 +11,18 @@
 #include "triune/time.h"
 
 namespace triune::detail {
+
+/// Where an actor lives that has a process of its own. Of whoever has the actor's turn.
+class ActorHost {
+ public:
+  virtual ~ActorHost() = default;
+  /// Calls its constructor, first, or a method of it.
+  virtual Status Call(Task& task, int attempt) = 0;
+  /// Whether the process is there still; otherwise, why it is not.
+  virtual Status Alive() const = 0;
+  /// After the destructor has run there, unless the process is to end at once.
+  virtual void Stop(bool at_once) noexcept = 0;
+};
 
 class Engine : public TaskRunner {
  public:
@@ -27,6 +40,7 @@ class Engine : public TaskRunner {
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
+  virtual Result<std::unique_ptr<ActorHost>> MakeActorHost() = 0;
 };
 
 }  // namespace triune::detail

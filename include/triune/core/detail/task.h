@@ -114,6 +114,7 @@ class Task : public Object, public Runnable {
   /// Where the value is to be made; then SetHasValue. Null for void.
   virtual void* place_for_value() noexcept { return nullptr; }
   void SetHasValue() noexcept { has_value_ = true; }
+  bool elsewhere() const noexcept { return elsewhere_; }
   /// Whether it was announced before it could be queued.
   bool must_wait() const noexcept { return must_wait_; }
 

@@ -1,0 +1,15 @@
+// Actors that have a process of their own.
+#pragma once
+
+#include <memory>
+
+#include "compute/process/process_pool.h"
+#include "triune/core/detail/engine.h"
+#include "triune/status.h"
+
+namespace triune::compute {
+
+/// The pool must outlive it.
+Result<std::unique_ptr<detail::ActorHost>> MakeProcessActorHost(ProcessPool& pool);
+
+}  // namespace triune::compute
