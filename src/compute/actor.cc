@@ -166,6 +166,8 @@ void ActorCore::Abandoned(Task& task) noexcept {
   }
 }
 
+void ActorCore::InterruptElsewhere(Task& task) noexcept { engine_.InterruptElsewhere(task); }
+
 Status ActorCore::CallElsewhere(Task& task, int attempt) {
   if (task.actor_creation()) {
     TRIUNE_ASSIGN_OR_RETURN(host_, engine_.MakeActorHost());

@@ -34,13 +34,26 @@ Status Task::Try(int attempt, bool last) noexcept {
   return status.ok() ? Status() : compute::Returned(*this, attempt, std::move(status));
 }
 
-void Task::Execute() noexcept {
+void TaskRunner::RunElsewhere(Task& task) noexcept {
+  task.RunIfFirst();
+  task.Unref();
+}
+
+void Task::Conclude(Status first) noexcept { Execute(&first); }
+
+bool Task::GiveBack() noexcept {
+  if (Advance(kRunning, kQueued)) return true;
+  DropArguments();
+  return false;
+}
+
+void Task::Execute(const Status* first) noexcept {
   Frame frame{.task = *this, .outer = current_frame};
   current_frame = &frame;
   int left = options_ == nullptr || (!repeatable() && !elsewhere_) ? 0 : options_->retries;
   Status status;
   for (;; --left, ++frame.attempt) {
-    status = Try(frame.attempt, left <= 0 && !keep_arguments_);
+    status = first != nullptr ? *std::exchange(first, nullptr) : Try(frame.attempt, left <= 0 && !keep_arguments_);
     if (status.ok() || left <= 0 || cancelled() || ArgumentError() != nullptr) break;
     try {
       if (options_->retry_on && !options_->retry_on(status)) break;
@@ -77,6 +90,7 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   // Told only now: it would be done at once otherwise, as if nobody had cancelled it.
   SetCancelled(with_children);
   if (before == kRunning) compute::InterruptSleep(*this);
+  if (before == kRunning && elsewhere_) runner_.InterruptElsewhere(*this);
   if (before == kRunning && !though_running) return true;
   if (before == kQueued) DropArguments();
   LeaveFamily();

@@ -93,6 +93,22 @@ void LocalEngine::Dismiss(detail::Task& task) noexcept {
   if (task.must_wait()) pool_.EndHolding();
 }
 
+void LocalEngine::RunElsewhere(detail::Task& task) noexcept {
+  // What has resources of its own has this thread for itself alone.
+  if (Admission::Concerns(task)) return detail::Engine::RunElsewhere(task);
+  class Queue final : public TaskSource {
+   public:
+    explicit Queue(WorkerPool& pool) : pool_(pool) {}
+    detail::Task* Next() noexcept override { return pool_.TakeBatchable(); }
+    void GiveBack(detail::Task& given) noexcept override { pool_.Enqueue(given); }
+
+   private:
+    WorkerPool& pool_;
+  };
+  Queue queue(pool_);
+  processes_.RunAll(task, queue);
+}
+
 bool LocalEngine::RunHere(detail::Object& object) {
   detail::Task* task = object.task();
   if (task == nullptr || layers >= kMostLayers || task->phase() != detail::Task::kQueued) return false;

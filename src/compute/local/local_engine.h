@@ -28,6 +28,8 @@ class LocalEngine final : public detail::Engine {
   Status Check(const TaskOptions& options) override { return admission_.Check(options); }
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return MakeProcessActorHost(processes_); }
+  void RunElsewhere(detail::Task& task) noexcept override;
+  void InterruptElsewhere(detail::Task& task) noexcept override { processes_.Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_.Run(task, attempt); }
 
  private:

@@ -254,6 +254,18 @@ void WorkerPool::DropStale() noexcept {
   }
 }
 
+detail::Task* WorkerPool::TakeBatchable() noexcept {
+  if (!IsWorker()) return nullptr;
+  auto& worker = *static_cast<Worker*>(this_worker);
+  Runnable* work = worker.deque.Pop();
+  if (work == nullptr) work = TakeInjected(worker);
+  if (work == nullptr) return nullptr;
+  if (detail::Task* task = work->batchable()) return task;
+  worker.deque.Push(work);
+  Notify();  // it was out of sight for a moment, in which others may have gone to sleep
+  return nullptr;
+}
+
 bool WorkerPool::TryBeginRunning() noexcept {
   uint64_t word = counts_.load(std::memory_order_relaxed);
   do {

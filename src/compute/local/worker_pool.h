@@ -48,6 +48,9 @@ class WorkerPool {
   bool IsWorker() const noexcept { return OfThisThread() == this; }
   /// Null on other threads than a pool's.
   static WorkerPool* OfThisThread() noexcept;
+  /// On a thread of the pool: the next work that it would run, when that is a task of this kind. Takes over the
+  /// reference.
+  detail::Task* TakeBatchable() noexcept;
   /// What a thread that waits has run itself may still be in the queues: takes out what is next in them and stale.
   void DropStale() noexcept;
   /// On any other thread, around running something itself. False when as many threads as are allowed run already.

@@ -14,6 +14,9 @@ namespace triune::compute {
 namespace {
 
 constexpr int kDriverMakesNoSense = 70;  // EX_SOFTWARE
+/// With several calls on their way the driver looks every millisecond by itself.
+constexpr int kResultsPerRing = 32;
+constexpr Duration kRingAtLeastEvery = std::chrono::microseconds(50);
 
 /// What can't be done without, or there is no use in going on.
 template <typename T>
@@ -37,10 +40,26 @@ void DriverConnection::Send(std::span<const std::byte> message) {
   SendLocked(message);
 }
 
-void DriverConnection::SendLocked(std::span<const std::byte> message) {
+void DriverConnection::SendResult(std::span<const std::byte> message) {
+  std::lock_guard lock(mutex_);
+  const TimePoint now = std::chrono::steady_clock::now();
+  const bool more_to_do = !tasks_.empty() || link_.HasMessage();
+  const bool ring = !more_to_do || ++results_unheard_ >= kResultsPerRing || now - last_ring_ > kRingAtLeastEvery;
+  if (ring) {
+    results_unheard_ = 0;
+    last_ring_ = now;
+  }
+  SendLocked(message, ring);
+}
+
+void DriverConnection::SendLocked(std::span<const std::byte> message, bool ring) {
   // The driver reads all the time while a task runs: room comes soon.
   auto send = [&](std::span<const std::byte> bytes) {
-    while (!OrExit(link_.TrySend(bytes))) sched_yield();
+    while (!OrExit(link_.TryWrite(bytes))) {
+      link_.Flush();
+      sched_yield();
+    }
+    link_.Flush(ring);
   };
   send(message);
   // Afterwards: the message may speak of them.

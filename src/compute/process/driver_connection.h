@@ -15,6 +15,7 @@
 #include "compute/process/value_message.h"
 #include "compute/shm/segment.h"
 #include "triune/status.h"
+#include "triune/time.h"
 
 namespace triune::compute {
 
@@ -28,6 +29,8 @@ class DriverConnection final : public PieceStore {
 
   using Bytes = std::vector<std::byte>;
   void Send(std::span<const std::byte> message);
+  /// The driver is not woken for each, when more tasks wait here.
+  void SendResult(std::span<const std::byte> message);
   /// Sends a message that begins with its kind and a number from NewRequest, and waits for the reply: what follows the
   /// kind and the number there.
   Bytes Request(uint64_t request, std::span<const std::byte> message);
@@ -51,7 +54,7 @@ class DriverConnection final : public PieceStore {
   void Await(std::unique_lock<std::mutex>& lock, Ready ready);
   /// Takes in what has come, with the mutex locked.
   void Receive();
-  void SendLocked(std::span<const std::byte> message);
+  void SendLocked(std::span<const std::byte> message, bool ring = true);
 
   std::mutex mutex_;
   std::condition_variable received_;
@@ -59,6 +62,8 @@ class DriverConnection final : public PieceStore {
   Link link_;
   const shm::Segment memory_;
   bool stop_ = false;
+  int results_unheard_ = 0;
+  TimePoint last_ring_{};
   uint64_t last_request_ = 0;
   std::deque<Bytes> tasks_;
   std::unordered_map<uint64_t, Bytes> replies_;

@@ -28,6 +28,7 @@ Link::Link(LinkPage* page, shm::RingWriter writer, shm::RingReader reader, shm::
       writer_(std::move(writer)),
       reader_(std::move(reader)),
       incoming_(incoming, Spin()),
+      incoming_without_spin_(incoming, Duration::zero()),
       outgoing_(outgoing, Spin()) {}
 
 Result<shm::Segment> Link::Create() {
@@ -51,13 +52,19 @@ Result<Link> Link::Open(const shm::Segment& segment, End end) {
               is_driver ? page->to_worker : page->to_driver);
 }
 
-Result<bool> Link::TrySend(std::span<const std::byte> message) {
+Result<bool> Link::TryWrite(std::span<const std::byte> message) {
   TRIUNE_ASSIGN_OR_RETURN(auto place, writer_.Reserve(message.size()));
   if (!place.has_value()) return false;
   std::memcpy(place->data(), message.data(), message.size());
   writer_.Commit(message.size());
-  if (writer_.Publish()) outgoing_.Ring();
   return true;
+}
+
+void Link::Flush(bool ring) {
+  unheard_ |= writer_.Publish();
+  if (!ring || !unheard_) return;
+  unheard_ = false;
+  outgoing_.Ring();
 }
 
 }  // namespace triune::compute

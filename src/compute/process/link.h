@@ -34,8 +34,10 @@ class Link {
   /// The segment must outlive the link.
   static Result<Link> Open(const shm::Segment& segment, End end);
 
-  /// False when there is no room now.
-  Result<bool> TrySend(std::span<const std::byte> message);
+  /// Leaves a message, of which the other end hears with the next Flush. False when there is no room now.
+  Result<bool> TryWrite(std::span<const std::byte> message);
+  /// `ring`: wakes the other end, should it sleep.
+  void Flush(bool ring = true);
   /// The next message, where it lies, until Pop.
   Result<std::optional<std::span<const std::byte>>> Peek() { return reader_.Peek(); }
   void Pop() { reader_.Pop(); }
@@ -45,6 +47,7 @@ class Link {
   LinkPage& page() const { return *page_; }
   /// Rung by the other end.
   shm::Doorbell& incoming() { return incoming_; }
+  shm::Doorbell& incoming_without_spin() { return incoming_without_spin_; }
   shm::Doorbell& outgoing() { return outgoing_; }
 
  private:
@@ -55,6 +58,8 @@ class Link {
   shm::RingWriter writer_;
   shm::RingReader reader_;
   shm::Doorbell incoming_;
+  shm::Doorbell incoming_without_spin_;
+  bool unheard_ = false;  ///< Flushed without ringing.
   shm::Doorbell outgoing_;
 };
 

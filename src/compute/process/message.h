@@ -20,7 +20,7 @@ enum class MessageKind : uint8_t {
   kStop,
   // To the driver.
   kHello,      ///< u64 number of registered functions.
-  kResult,     ///< u32 slot, u32 count, that many u64 blocks to drop, status; when that is OK and the function has a result, the value.
+  kResult,     ///< u32 slot, u32 sequence, u32 count, that many u64 blocks to drop, status; when that is OK and the function has a result, the value.
   kNeedBlock,  ///< u64 request, u64 bytes. Reply: status, u64 offset.
   kDrop,       ///< u64 offset.
 };

@@ -17,12 +17,6 @@ constexpr Duration kStopsWithin = std::chrono::seconds(2);
 /// As wait_status: what nobody could wait for.
 constexpr int kKilled = 9;
 
-Status NotRegistered(const detail::Task& task) {
-  return InvalidArgument(task.Name() +
-                         " can't run in another process: it is not registered there (TRIUNE_REMOTE, for functions and "
-                         "methods with names)");
-}
-
 }  // namespace
 
 ProcessPool::~ProcessPool() {
@@ -88,18 +82,30 @@ void ProcessPool::Release(WorkerPointer worker) {
   Discard(*worker);
 }
 
+Result<const detail::RemoteFunction*> ProcessPool::FunctionOf(const detail::Task& task) {
+  if (const detail::RemoteFunction* function = detail::RemoteRegistry::Find(task.Remote())) return function;
+  return InvalidArgument(task.Name() +
+                         " can't run in another process: it is not registered there (TRIUNE_REMOTE, for functions and "
+                         "methods with names)");
+}
+
 Status ProcessPool::RunIn(WorkerProcess& worker, detail::Task& task, int attempt) {
-  const detail::RemoteFunction* function = detail::RemoteRegistry::Find(task.Remote());
-  if (function == nullptr) return NotRegistered(task);
+  TRIUNE_ASSIGN_OR_RETURN(const detail::RemoteFunction* function, FunctionOf(task));
   return worker.Run(task, *function, attempt);
 }
 
 Status ProcessPool::Run(detail::Task& task, int attempt) {
-  if (detail::RemoteRegistry::Find(task.Remote()) == nullptr) return NotRegistered(task);
+  TRIUNE_ASSIGN_OR_RETURN(const detail::RemoteFunction* function, FunctionOf(task));
+  if (task.cancelled()) return Cancelled("the task was cancelled before it began");
   TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, Acquire());
-  Status status = RunIn(*worker, task, attempt);
+  Status status = worker->Run(task, *function, attempt);
   Release(std::move(worker));
   return status;
+}
+
+void ProcessPool::Interrupt(const detail::Task& task) noexcept {
+  std::lock_guard lock(mutex_);
+  for (auto& [number, worker] : workers_) worker->Interrupt(task);
 }
 
 void ProcessPool::OnDied(uint64_t worker, int wait_status) {

@@ -21,6 +21,18 @@ struct ProcessPoolOptions {
   size_t most_idle = 1;        ///< Processes that are kept though they have nothing to do.
 };
 
+/// Where a process gets more to do.
+class TaskSource {
+ public:
+  /// A task that is ready, with a reference, or null.
+  virtual detail::Task* Next() noexcept = 0;
+  /// It has not begun: others may run it. Takes over the reference.
+  virtual void GiveBack(detail::Task& task) noexcept = 0;
+
+ protected:
+  ~TaskSource() = default;
+};
+
 /// Starts nothing before the first task. As many processes run tasks as threads ask for it, each for one task at a
 /// time: whoever calls Run counts as running meanwhile. Thread-safe.
 class ProcessPool {
@@ -32,6 +44,11 @@ class ProcessPool {
 
   /// Runs the task's function in some process, and keeps its value in the task.
   Status Run(detail::Task& task, int attempt);
+  /// The same for a task that nobody has begun, and those of the source as long as they are short: several are on their
+  /// way to one process at a time. Takes over the reference.
+  void RunAll(detail::Task& first, TaskSource& source) noexcept;
+  /// The task was cancelled, or nobody wants its result any more.
+  void Interrupt(const detail::Task& task) noexcept;
 
   /// In one that the caller has acquired.
   static Status RunIn(WorkerProcess& worker, detail::Task& task, int attempt);
@@ -46,6 +63,9 @@ class ProcessPool {
   void Stop(WorkerPointer worker);
 
  private:
+  class Batch;
+  /// InvalidArgument when it is not registered.
+  static Result<const detail::RemoteFunction*> FunctionOf(const detail::Task& task);
   Status StartZygote();
   void OnDied(uint64_t worker, int wait_status);
   void OnLost();

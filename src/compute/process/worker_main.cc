@@ -70,6 +70,7 @@ class Worker {
     Status status = begins ? Call(header, message) : Cancelled("the task was cancelled before it began");
     MessageWriter result(outgoing_, MessageKind::kResult);
     result.Put(header.slot);
+    result.Put(header.sequence);
     const std::vector<uint64_t> drops = driver_.TakeDrops();
     result.Put(static_cast<uint32_t>(drops.size()));
     for (uint64_t block : drops) result.Put(block);
@@ -82,7 +83,7 @@ class Worker {
         WriteStatus(result, written.WithContext("the result of " + name_ + " could not be sent"));
       }
     }
-    driver_.Send(outgoing_);
+    driver_.SendResult(outgoing_);
     result_.Clear();
   }
 

@@ -8,11 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "base/clock.h"
 #include "compute/process/error_message.h"
 #include "compute/process/run_message.h"
 #include "compute/remote/convert.h"
-#include "compute/sleeping_tasks.h"
 #include "compute/task_error.h"
 
 namespace triune::compute {
@@ -20,8 +18,10 @@ namespace {
 
 /// The doorbell's word is open to the worker, who may spoil it: it is not relied on alone.
 constexpr Duration kLookAgain = std::chrono::milliseconds(100);
+/// With several calls on their way the worker does not ring for each result.
+constexpr Duration kLookAgainForMore = std::chrono::milliseconds(1);
 
-TimePoint Soon() { return std::chrono::steady_clock::now() + kLookAgain; }
+TimePoint Now() { return std::chrono::steady_clock::now(); }
 
 std::string HowItEnded(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
@@ -30,6 +30,11 @@ std::string HowItEnded(int wait_status) {
     return "was ended by signal " + std::to_string(number) + (name != nullptr ? std::string(" (SIG") + name + ")" : "");
   }
   return "ended with exit status " + std::to_string(WEXITSTATUS(wait_status));
+}
+
+Status Astray(const std::string& what) {
+  return MakeError(ErrorKind::kWorkerCrashed, StatusCode::kDataLoss,
+                   "the process for tasks sent something that makes no sense: " + what);
 }
 
 }  // namespace
@@ -49,14 +54,24 @@ WorkerProcess::WorkerProcess(uint64_t number, shm::Segment link_memory, Link lin
       link_(std::move(link)),
       memory_(memory),
       holder_(holder),
-      pieces_(memory, holder) {}
+      pieces_(memory, holder) {
+  for (auto slot = static_cast<uint32_t>(kSlots); slot > 0; --slot) free_slots_.push_back(slot - 1);
+}
 
 WorkerProcess::~WorkerProcess() { std::ignore = memory_.leases().Leave(holder_); }
 
-void WorkerProcess::Interrupt() noexcept {
-  link_.page().slots[0].fetch_or(slot::kCancelled, std::memory_order_acq_rel);
-  link_.outgoing().Ring();
-  link_.incoming().Ring();
+void WorkerProcess::Interrupt(const detail::Task& task) noexcept {
+  for (Call& call : calls_) {
+    if (call.task.load() != &task) continue;
+    std::atomic<uint32_t>& stage = StageOf(call);
+    uint32_t word = stage.load();
+    // The slot may be another's by now; then its word is another, too.
+    if (call.task.load() == &task) stage.compare_exchange_strong(word, word | slot::kCancelled);
+    interrupted_.store(true);
+    link_.outgoing().Ring();
+    link_.incoming().Ring();
+    return;
+  }
 }
 
 void WorkerProcess::SetDead(int wait_status) noexcept {
@@ -70,35 +85,29 @@ void WorkerProcess::SetReason(Status why) {
   if (reason_.ok()) reason_ = std::move(why);
 }
 
-Status WorkerProcess::Astray(std::string what) {
-  usable_ = false;
-  return MakeError(ErrorKind::kWorkerCrashed, StatusCode::kDataLoss,
-                   "the process for tasks sent something that makes no sense: " + std::move(what));
-}
-
-Status WorkerProcess::Crashed(const detail::Task& task, int attempt) {
+Status WorkerProcess::Crashed(const Call& call) {
   {
     std::lock_guard lock(reason_mutex_);
     if (!reason_.ok()) return reason_;
   }
+  const std::string name = call.task.load()->Name();
   auto error = std::make_shared<TaskError>();
   error->kind = ErrorKind::kWorkerCrashed;
-  error->task = task.Name();
-  error->attempt = attempt;
-  return Unavailable("the process that ran " + task.Name() + " " + HowItEnded(wait_status_)).WithDetail(std::move(error));
+  error->task = name;
+  error->attempt = call.attempt;
+  return Unavailable("the process that ran " + name + " " + HowItEnded(wait_status_)).WithDetail(std::move(error));
+}
+
+Status WorkerProcess::Alive() const {
+  if (dead()) return Unavailable("its process " + HowItEnded(wait_status_));
+  return usable_ ? Status() : Unavailable("its process can't be used any more");
 }
 
 Status WorkerProcess::AwaitHello(TimePoint deadline) {
-  while (true) {
-    const bool ready = link_.incoming().WaitUntil([&] { return link_.HasMessage() || dead(); },
-                                                  std::min<TimePoint>(deadline, Soon()));
-    if (link_.HasMessage()) break;
-    if (dead()) {
-      return Unavailable("the process for tasks " + HowItEnded(wait_status_) + " before it was ready");
-    }
-    if (!ready && std::chrono::steady_clock::now() >= deadline) {
-      return Unavailable("the process for tasks was not ready in time");
-    }
+  while (!link_.HasMessage()) {
+    if (dead()) return Unavailable("the process for tasks " + HowItEnded(wait_status_) + " before it was ready");
+    if (Now() >= deadline) return Unavailable("the process for tasks was not ready in time");
+    link_.incoming().WaitUntil([&] { return link_.HasMessage() || dead(); }, std::min(deadline, Now() + kLookAgain));
   }
   TRIUNE_ASSIGN_OR_RETURN(auto message, link_.Peek());
   MessageReader reader(*message);
@@ -109,12 +118,9 @@ Status WorkerProcess::AwaitHello(TimePoint deadline) {
 
 Status WorkerProcess::Send(std::span<const std::byte> message) {
   while (!dead()) {
-    Result<bool> sent = link_.TrySend(message);
-    if (!sent.ok()) {
-      usable_ = false;
-      return std::move(sent).status();
-    }
-    if (*sent) return {};
+    TRIUNE_ASSIGN_OR_RETURN(const bool sent, link_.TryWrite(message));
+    link_.Flush();
+    if (sent) return {};
     sched_yield();  // it reads all the time
   }
   return {};  // who waits will see
@@ -125,19 +131,15 @@ Status WorkerProcess::SendStop() {
   return Send(outgoing_);
 }
 
-Status WorkerProcess::Alive() const {
-  if (dead()) return Unavailable("its process " + HowItEnded(wait_status_));
-  return usable_ ? Status() : Unavailable("its process can't be used any more");
-}
-
-Status WorkerProcess::WriteRun(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
-  std::vector<detail::ArgumentView> arguments = task.Arguments();
+Status WorkerProcess::WriteRun(detail::Task& task, const Call& call, uint32_t slot) {
+  const detail::RemoteFunction& function = *call.function;
+  const std::vector<detail::ArgumentView> arguments = task.Arguments();
   MessageWriter message(outgoing_, MessageKind::kRun);
   message.Put(RunHeader{.function = detail::RemoteRegistry::NumberOf(function),
-                        .slot = 0,
-                        .sequence = sequence_,
+                        .slot = slot,
+                        .sequence = call.sequence,
                         .arguments = static_cast<uint32_t>(arguments.size()),
-                        .attempt = attempt});
+                        .attempt = call.attempt});
   const TaskOptions* options = task.options();
   message.Text(options == nullptr ? std::string_view() : options->name);
   if (arguments.size() != function.parameters.size()) {
@@ -158,98 +160,177 @@ Status WorkerProcess::WriteRun(detail::Task& task, const detail::RemoteFunction&
   return {};
 }
 
-Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
-  // The constructor of an actor may be called again, when the task that it first was is long done.
-  const bool is_again = task.phase() == detail::Task::kDone;
-  auto is_abandoned = [&] { return !is_again && task.phase() == detail::Task::kDone; };
-  ++sequence_;
-  Status status = WriteRun(task, function, attempt);
+Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
+  if (free_slots_.empty()) return false;
+  const uint32_t slot = free_slots_.back();
+  Call& call = calls_[slot];
+  call.function = &function;
+  call.attempt = attempt;
+  call.sequence = ++sequence_;
+  call.is_again = task.phase() == detail::Task::kDone;
+  Status status = WriteRun(task, call, slot);
   encoder_.Clear();
-  if (!status.ok()) {
+  Result<bool> sent = status.ok() ? link_.TryWrite(outgoing_) : Result<bool>(std::move(status));
+  if (!sent.ok() || !*sent) {
     pieces_.TakeBack();
-    return status;
+    return sent;
   }
-  std::atomic<uint32_t>& stage = link_.page().slots[0];
-  stage.store(slot::Word(sequence_, slot::kSent), std::memory_order_relaxed);
-  TRIUNE_RETURN_IF_ERROR(Send(outgoing_));
   pieces_.Sent();
+  free_slots_.pop_back();
+  ++in_flight_;
+  if (in_flight_ == 1) last_end_ = Now();
+  StageOf(call).store(slot::Word(call.sequence, slot::kSent));
+  call.task.store(&task);
+  if (task.cancelled()) Interrupt(task);  // before anybody could see that it is here
+  return true;
+}
 
-  class Interruption final : public Interruptee {
-   public:
-    explicit Interruption(WorkerProcess& worker) : worker_(worker) {}
-    void Interrupt() noexcept override { worker_.Interrupt(); }
+void WorkerProcess::End(Call& call, Status status, std::vector<Ended>& ended) {
+  ended.push_back({call.task.load(), std::move(status)});
+  call.task.store(nullptr);
+  free_slots_.push_back(static_cast<uint32_t>(&call - calls_.data()));
+  --in_flight_;
+}
 
-   private:
-    WorkerProcess& worker_;
-  };
-  Interruption interruption(*this);
-  const Interruptible interruptible(&task, interruption);
-  bool done = false;
-  while (true) {
-    status = Receive(task, function, &done);
-    if (done || !status.ok()) return status;
-    if (dead() && !link_.HasMessage()) return Crashed(task, attempt);
-    if (is_abandoned()) {
-      // Nobody waits, and the process is not to be kept by what it may be doing for ever.
-      uint32_t word = stage.load();
-      while (slot::StageOf(word) == slot::kSent &&
-             !stage.compare_exchange_weak(word, slot::Word(sequence_, slot::kTakenBack))) {
-      }
-      if (slot::StageOf(word) != slot::kSent) usable_ = false;
-      return {};
+Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
+  TRIUNE_ASSIGN_OR_RETURN(const bool sent, Begin(task, function, attempt));
+  if (!sent) return Internal("a process that is idle takes no call");
+  std::vector<Ended> ended;
+  while (ended.empty()) {
+    Await(ended, Now() + kLookAgain);
+    if (ended.empty() && dead()) {
+      TakeBack();
+      return Unavailable("the process for tasks " + HowItEnded(wait_status_));
     }
-    link_.incoming().WaitUntil(
-        [&] { return link_.HasMessage() || dead() || is_abandoned(); }, Soon());
+  }
+  return std::move(ended[0].status);
+}
+
+void WorkerProcess::Await(std::vector<Ended>& ended, TimePoint deadline) {
+  link_.Flush();
+  auto something = [this] {
+    return link_.HasMessage() || dead() || interrupted_.load(std::memory_order_relaxed);
+  };
+  const bool several = in_flight_ > 1;
+  auto& doorbell = several ? link_.incoming_without_spin() : link_.incoming();
+  while (true) {
+    const bool was_dead = dead();  // read first: all that it has sent is there then
+    Status status = Receive(ended);
+    if (interrupted_.exchange(false)) EndAbandoned(ended);
+    if (!status.ok() || was_dead || !usable_) {
+      usable_ = false;
+      if (!status.ok() || was_dead) EndAll(status, ended);
+      return;
+    }
+    if (!ended.empty() || in_flight_ == 0) return;
+    const TimePoint now = Now();
+    if (now >= deadline) return;
+    doorbell.WaitUntil(something, std::min(deadline, now + (several ? kLookAgainForMore : kLookAgain)));
   }
 }
 
-Status WorkerProcess::Receive(detail::Task& task, const detail::RemoteFunction& function, bool* done) {
-  while (!*done) {
+void WorkerProcess::EndAbandoned(std::vector<Ended>& ended) {
+  for (Call& call : calls_) {
+    if (call.task.load() == nullptr || !call.is_abandoned()) continue;
+    std::atomic<uint32_t>& stage = StageOf(call);
+    uint32_t word = stage.load();
+    while (slot::StageOf(word) == slot::kSent &&
+           !stage.compare_exchange_weak(word, slot::Word(call.sequence, slot::kTakenBack))) {
+    }
+    // It is not to be kept by what it may be doing for ever.
+    if (slot::StageOf(word) != slot::kSent) usable_ = false;
+    End(call, {}, ended);
+  }
+}
+
+void WorkerProcess::EndAll(const Status& astray, std::vector<Ended>& ended) {
+  for (Call& call : calls_) {
+    if (call.task.load() == nullptr || slot::StageOf(StageOf(call).load()) == slot::kSent) continue;
+    End(call, astray.ok() ? Crashed(call) : astray, ended);
+  }
+}
+
+std::vector<detail::Task*> WorkerProcess::TakeBack() {
+  std::vector<detail::Task*> tasks;
+  for (Call& call : calls_) {
+    detail::Task* task = call.task.load();
+    if (task == nullptr) continue;
+    std::atomic<uint32_t>& stage = StageOf(call);
+    uint32_t word = stage.load();
+    while (slot::StageOf(word) == slot::kSent) {
+      if (!stage.compare_exchange_weak(word, slot::Word(call.sequence, slot::kTakenBack))) continue;
+      std::vector<Ended> ended;
+      End(call, {}, ended);
+      tasks.push_back(task);
+      break;
+    }
+  }
+  return tasks;
+}
+
+Status WorkerProcess::Receive(std::vector<Ended>& ended) {
+  const size_t before = ended.size();
+  while (true) {
     auto message = link_.Peek();
     if (!message.ok()) return Astray(message.status().ToString());
-    if (!message->has_value()) return {};
+    if (!message->has_value()) break;
     // The worker can write there; what is read twice must not change meanwhile.
     incoming_.assign((*message)->begin(), (*message)->end());
     link_.Pop();
     MessageReader reader(incoming_);
-    Status status = Handle(reader, task, function, done);
-    if (!status.ok()) return status;
+    Status status = Handle(reader, ended);
+    if (!status.ok()) return Astray(status.ToString());
+  }
+  if (ended.size() > before) {
+    const TimePoint now = Now();
+    const Duration each = (now - last_end_) / static_cast<int64_t>(ended.size() - before);
+    usual_time_ = usual_time_ == Duration::max() ? each : (usual_time_ + each) / 2;
+    last_end_ = now;
   }
   return {};
 }
 
-Status WorkerProcess::Handle(MessageReader& message, detail::Task& task, const detail::RemoteFunction& function,
-                             bool* done) {
+Status WorkerProcess::Handle(MessageReader& message, std::vector<Ended>& ended) {
   switch (message.Take<MessageKind>()) {
     case MessageKind::kResult:
-      if (message.Take<uint32_t>() != 0) return Astray("the result of another task");
-      *done = true;
-      for (auto drops = message.Take<uint32_t>(); drops > 0 && !message.failed(); --drops) {
-        TRIUNE_RETURN_IF_ERROR(HandleDrop(message));
-      }
-      return HandleResult(message, task, function);
+      return HandleResult(message, ended);
     case MessageKind::kNeedBlock:
       return HandleNeedBlock(message);
     case MessageKind::kDrop:
       return HandleDrop(message);
     default:
-      return Astray("a message of an unknown kind");
+      return InvalidArgument("a message of an unknown kind");
   }
 }
 
-Status WorkerProcess::HandleResult(MessageReader& message, detail::Task& task, const detail::RemoteFunction& function) {
+Status WorkerProcess::HandleResult(MessageReader& message, std::vector<Ended>& ended) {
+  const auto slot = message.Take<uint32_t>();
+  const auto sequence = message.Take<uint32_t>();
+  for (auto drops = message.Take<uint32_t>(); drops > 0 && !message.failed(); --drops) {
+    TRIUNE_RETURN_IF_ERROR(HandleDrop(message));
+  }
   Status status = ReadStatus(message);
-  if (message.failed()) return Astray("a result that ends too early");
-  if (!status.ok() || function.result == nullptr) return status;
+  if (message.failed() || slot >= kSlots) return InvalidArgument("a result that ends too early");
+  Call& call = calls_[slot];
+  const bool is_wanted = call.task.load() != nullptr && call.sequence == sequence;
+  if (!status.ok() || (is_wanted && call.function->result == nullptr)) {
+    if (is_wanted) End(call, std::move(status), ended);
+    return {};
+  }
+  if (!is_wanted) return {};
   Result<ReceivedValue> value = ReadValue(message, pieces_);
-  if (!value.ok()) return Astray(value.status().ToString());
-  if (task.phase() == detail::Task::kDone) return {};
-  return DecodeInto(task, *function.result, value->decoder).WithContext("the result of " + task.Name());
+  if (!value.ok()) return std::move(value).status();
+  detail::Task& task = *call.task.load();
+  if (!call.is_abandoned()) {
+    status = DecodeInto(task, *call.function->result, value->decoder);
+    if (!status.ok()) status = status.WithContext("the result of " + task.Name());
+  }
+  End(call, std::move(status), ended);
+  return {};
 }
 
 Status WorkerProcess::HandleDrop(MessageReader& message) {
-  Status dropped = memory_.leases().Drop(holder_, message.Take<uint64_t>());
-  return dropped.ok() ? Status() : Astray(dropped.ToString());
+  return memory_.leases().Drop(holder_, message.Take<uint64_t>());
 }
 
 Status WorkerProcess::HandleNeedBlock(MessageReader& message) {

@@ -1,9 +1,11 @@
 // A process that runs tasks, seen from the driver.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -19,10 +21,11 @@
 
 namespace triune::compute {
 
-/// One thread at a time uses it: whoever has it from the pool. What is for others says so.
+/// Calls on their way to a process, which runs them one after the other, and what comes back. One thread at a time uses
+/// it: whoever has it from the pool. What is for others says so.
 class WorkerProcess {
  public:
-  /// The number that the zygote knows it by. The process is started by the caller.
+  /// `number`: by which the zygote knows it. The process is started by the caller.
   static Result<std::shared_ptr<WorkerProcess>> Create(uint64_t number, SharedMemory& memory);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
@@ -33,35 +36,69 @@ class WorkerProcess {
   /// Until it has said that it is ready. An error when it ended first, or said nonsense.
   Status AwaitHello(TimePoint deadline);
 
-  /// Runs the task's function there, and keeps the value in the task. The task's error; kWorkerCrashed when the process
-  /// ended. After another error than those of the function the process must not be used again: usable().
+  /// Puts the call of the task's function on its way; it must stay until it has ended. False when there is no room
+  /// before others have ended. An error when its arguments can't be sent: then nothing has happened.
+  Result<bool> Begin(detail::Task& task, const detail::RemoteFunction& function, int attempt);
+  struct Ended {
+    detail::Task* task;
+    Status status;  ///< When OK, the task has its value.
+  };
+  /// Waits until calls have ended, or the deadline. What has begun when the process died, or went astray, has ended with
+  /// kWorkerCrashed; what has not is left for TakeBack. A call that nobody wants any more ends with OK at once, and when
+  /// it had begun, the process is not usable any more.
+  void Await(std::vector<Ended>& ended, TimePoint deadline);
+  /// Takes back the calls that have not begun.
+  std::vector<detail::Task*> TakeBack();
+  size_t in_flight() const { return in_flight_; }
+  /// One call from its beginning to its end.
   Status Run(detail::Task& task, const detail::RemoteFunction& function, int attempt);
+
   Status SendStop();
   /// Why there is no process any more; OK when there is.
   Status Alive() const;
   bool usable() const { return usable_ && !dead(); }
+  /// How long a call has taken lately; kNever's distance when that is not known.
+  Duration usual_time() const { return usual_time_; }
 
-  /// On any thread: nobody wants the result, or the thread that waits has to look at something.
-  void Interrupt() noexcept;
+  /// On any thread: the task was cancelled, or nobody wants its result any more. Nothing when it is not on its way here.
+  void Interrupt(const detail::Task& task) noexcept;
   /// On any thread, once: the process has ended.
   void SetDead(int wait_status) noexcept;
   bool dead() const noexcept { return dead_.load(std::memory_order_acquire); }
-  /// To be told with the error, should it die now.
+  /// On any thread: what its end is to be told as, should it die now.
   void SetReason(Status why);
 
  private:
+  struct Call {
+    /// Null: none in this slot. Others may look whether it is theirs.
+    std::atomic<detail::Task*> task{nullptr};
+    const detail::RemoteFunction* function = nullptr;
+    int attempt = 0;
+    uint32_t sequence = 0;
+    /// The constructor of an actor may be called again, when the task that it first was is long done.
+    bool is_again = false;
+    TimePoint begun{};
+
+    bool is_abandoned() const { return !is_again && task.load()->phase() == detail::Task::kDone; }
+  };
+
   WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, SharedMemory& memory, shm::Holder holder);
-  Status WriteRun(detail::Task& task, const detail::RemoteFunction& function, int attempt);
+  Status WriteRun(detail::Task& task, const Call& call, uint32_t slot);
   Status Send(std::span<const std::byte> message);
-  /// Handles what has come, until the result of the task that runs is there.
-  Status Receive(detail::Task& task, const detail::RemoteFunction& function, bool* done);
-  Status Handle(MessageReader& message, detail::Task& task, const detail::RemoteFunction& function, bool* done);
-  Status HandleResult(MessageReader& message, detail::Task& task, const detail::RemoteFunction& function);
+  /// Handles what has come. An error when it makes no sense.
+  Status Receive(std::vector<Ended>& ended);
+  Status Handle(MessageReader& message, std::vector<Ended>& ended);
+  Status HandleResult(MessageReader& message, std::vector<Ended>& ended);
   Status HandleNeedBlock(MessageReader& message);
   Status HandleDrop(MessageReader& message);
-  Status Crashed(const detail::Task& task, int attempt);
-  /// It said something that makes no sense.
-  Status Astray(std::string what);
+  void EndAbandoned(std::vector<Ended>& ended);
+  /// Those that had begun.
+  void EndAll(const Status& astray, std::vector<Ended>& ended);
+  void End(Call& call, Status status, std::vector<Ended>& ended);
+  Status Crashed(const Call& call);
+  std::atomic<uint32_t>& StageOf(const Call& call) {
+    return link_.page().slots[static_cast<size_t>(&call - calls_.data())];
+  }
 
   const uint64_t number_;
   const shm::Segment link_memory_;
@@ -69,8 +106,14 @@ class WorkerProcess {
   SharedMemory& memory_;
   const shm::Holder holder_;
   SharedMemory::Pieces pieces_;
-  bool usable_ = true;
+  std::array<Call, kSlots> calls_;
+  std::vector<uint32_t> free_slots_;
+  size_t in_flight_ = 0;
   uint32_t sequence_ = 0;
+  Duration usual_time_ = Duration::max();
+  TimePoint last_end_{};
+  bool usable_ = true;
+  std::atomic<bool> interrupted_{false};
   std::atomic<bool> dead_{false};
   int wait_status_ = 0;  ///< When dead.
   std::mutex reason_mutex_;

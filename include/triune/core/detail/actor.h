@@ -35,6 +35,7 @@ class ActorTask : public Task {
   ActorCore* actor() noexcept final { return &actor_; }
   /// As one of several calls that run at the same time.
   void Run() noexcept final;
+  Task* batchable() noexcept final { return nullptr; }
   bool RunForWaiter() noexcept final;
 
  protected:
@@ -110,6 +111,7 @@ class ActorCore : public Runnable, public TaskRunner {
   void Announce(Task& task) noexcept final;
   void Dismiss(Task& task) noexcept final;
   void Abandoned(Task& task) noexcept final;
+  void InterruptElsewhere(Task& task) noexcept final;
   Status CallElsewhere(Task& task, int attempt) final;
 
  protected:

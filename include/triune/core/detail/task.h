@@ -31,6 +31,10 @@ class TaskRunner {
   virtual void Dismiss(Task&) noexcept {}
   /// The task was abandoned while it waited for arguments; others may wait behind it.
   virtual void Abandoned(Task&) noexcept {}
+  /// A task that is to run in another process was taken out of the queue; as Task::Run.
+  virtual void RunElsewhere(Task& task) noexcept;
+  /// It runs in another process, and was cancelled.
+  virtual void InterruptElsewhere(Task&) noexcept {}
   /// Calls the function of a task that is to run in another process, and keeps its value.
   virtual Status CallElsewhere(Task&, int attempt) = 0;
 
@@ -92,9 +96,23 @@ class Task : public Object, public Runnable {
     DependencyReady();
   }
   void Run() noexcept override {
+    if (elsewhere_) return runner_.RunElsewhere(*this);
     RunIfFirst();
     Unref();
   }
+  Task* batchable() noexcept override { return elsewhere_ ? this : nullptr; }
+
+  bool RunIfFirst() noexcept {
+    if (!Advance(kQueued, kRunning)) return false;
+    Execute();
+    return true;
+  }
+  // For those who run many in one process. After Advance from kQueued to kRunning, one of these two.
+  /// The first call has ended so: goes on as Run does.
+  void Conclude(Status first) noexcept;
+  /// It has not been called: back to the queue. False when it was abandoned meanwhile, and is over.
+  bool GiveBack() noexcept;
+  const Status* argument_error() const noexcept { return ArgumentError(); }
   bool DropIfStale() noexcept override {
     if (phase() < kRunning) return false;
     Unref();
@@ -128,12 +146,7 @@ class Task : public Object, public Runnable {
  protected:
   ~Task() override = default;
 
-  bool RunIfFirst() noexcept {
-    if (!Advance(kQueued, kRunning)) return false;
-    Execute();
-    return true;
-  }
-  void Execute() noexcept;
+  void Execute(const Status* first = nullptr) noexcept;
 
   /// Dependency::Await for each.
   virtual void AwaitArguments() noexcept = 0;
