@@ -25,6 +25,40 @@ Status Fails() { return NotFound("nothing there"); }
 void Exits(int status) { std::exit(status); }
 void Aborts() { std::abort(); }
 Buffer SameBuffer(const Buffer& buffer) { return buffer; }
+int Sum(const std::vector<ObjectRef<int>>& parts) {
+  Session& session = *Session::Current();
+  int sum = 0;
+  for (const auto& part : parts) sum += session.Get(part).value();
+  return sum;
+}
+/// A family of tasks, each in a process.
+int Family(int depth) {
+  if (depth == 0) return 1;
+  Session& session = *Session::Current();
+  auto left = session.Submit(Family, depth - 1);
+  auto right = session.Submit(Family, depth - 1);
+  return session.Get(left).value() + session.Get(right).value();
+}
+int SumOfSquares(int count) {
+  Session& session = *Session::Current();
+  std::vector<ObjectRef<int>> squares;
+  for (int i = 0; i < count; ++i) squares.push_back(session.Submit(Square, i));
+  squares.push_back(session.Put(1000));
+  return session.Get(session.Submit(Sum, squares)).value();
+}
+ObjectRef<std::string> Later(const std::string& text) { return Session::Current()->Submit(Twice, text); }
+void Sleeps() {
+  while (!RuntimeContext::cancelled()) usleep(1000);
+}
+int WaitsFor(const std::vector<ObjectRef<int>>& one) { return Session::Current()->Get(one[0]).value(); }
+Status WaitsForSleeper() {
+  Session& session = *Session::Current();
+  auto sleeper = session.Submit(Sleeps);
+  Status status = session.Get(sleeper, std::chrono::milliseconds(10));
+  session.Cancel(sleeper);
+  return status;
+}
+
 class Counter {
  public:
   explicit Counter(int start) : value_(start) {
@@ -43,7 +77,8 @@ int Unregistered() { return 1; }
 }  // namespace triune
 
 TRIUNE_REMOTE(triune::Square, triune::Pid, triune::Twice, triune::Scaled, triune::Throws, triune::Fails, triune::Exits,
-              triune::Aborts, triune::SameBuffer);
+              triune::Aborts, triune::SameBuffer, triune::Sum, triune::Family, triune::SumOfSquares, triune::Later,
+              triune::Sleeps, triune::WaitsFor, triune::WaitsForSleeper);
 TRIUNE_REMOTE_ACTOR(triune::Counter(int), &triune::Counter::Add, &triune::Counter::pid, &triune::Counter::Exit);
 
 namespace triune {
@@ -102,6 +137,42 @@ TEST(Process, AFunctionMustBeRegistered) {
   Status status = session.Get(session.With({.isolation = kProcess}).Submit(Unregistered)).status();
   EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
   EXPECT_THAT(status.ToString(), testing::HasSubstr("TRIUNE_REMOTE"));
+}
+
+TEST(ProcessNested, TasksSubmitAndWait) {
+  Session session({.cpus = 2});
+  auto process = session.With({.isolation = kProcess});
+  EXPECT_EQ(ValueOf(session.Get(process.Submit(Family, 4))), 16);
+  EXPECT_EQ(ValueOf(session.Get(process.Submit(SumOfSquares, 10))), 285 + 1000);
+}
+
+TEST(ProcessNested, ReferencesAreValues) {
+  Session session({.cpus = 2});
+  auto process = session.With({.isolation = kProcess});
+  std::vector<ObjectRef<int>> parts = {session.Put(1), session.Submit(Square, 2), process.Submit(Square, 3)};
+  EXPECT_EQ(ValueOf(session.Get(process.Submit(Sum, parts))), 14);
+  auto later = ValueOf(session.Get(process.Submit(Later, std::string("ab"))));
+  EXPECT_EQ(ValueOf(session.Get(later)), "abab");
+}
+
+TEST(ProcessNested, TimeoutsAndCancel) {
+  Session session({.cpus = 2});
+  auto process = session.With({.isolation = kProcess});
+  Status status = session.Get(process.Submit(WaitsForSleeper));
+  EXPECT_EQ(status.code(), StatusCode::kDeadlineExceeded) << Describe(status);
+  auto endless = session.Submit([] {
+    while (!RuntimeContext::cancelled()) usleep(1000);
+    return 1;
+  });
+  auto waits = process.Submit(WaitsFor, std::vector<ObjectRef<int>>{endless});
+  EXPECT_EQ(session.Get(waits, std::chrono::milliseconds(20)).status().code(), StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(session.Cancel(waits));  // wakes it where it waits
+  EXPECT_EQ(TaskError::Of(session.Get(waits).status())->kind, ErrorKind::kTaskCancelled);
+  auto hangs = process.Submit(Sleeps);
+  EXPECT_EQ(session.Get(hangs, std::chrono::milliseconds(20)).code(), StatusCode::kDeadlineExceeded);
+  EXPECT_TRUE(session.Cancel(hangs, {.force = true}));  // ends the process
+  EXPECT_EQ(session.Get(hangs).code(), StatusCode::kCancelled);
+  EXPECT_TRUE(session.Cancel(endless));
 }
 
 TEST(ProcessActor, HasAProcessOfItsOwn) {

@@ -1,48 +1,41 @@
 #include "triune/core/session.h"
 
-#include "base/clock.h"
 #include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
 #include "compute/local/machine_resources.h"
+#include "compute/start_task.h"
 #include "compute/task_error.h"
 
 namespace triune {
 namespace {
 
-TimePoint DeadlineIn(Duration timeout) {
-  return timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
-}
-
-/// For each of those that are not done, and all that they have submitted.
-bool CancelFamily(detail::Task& task, const CancelOptions& options) {
-  // The children first seen after this are cancelled by whoever submits them.
-  Status error = compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, task.Name() + " was cancelled",
-                                    task.Name());
-  const bool was_in_time = task.Abandon(std::move(error), options.recursive, options.force);
-  if (options.recursive) {
-    for (const auto& child : task.Children()) CancelFamily(*child, options);
-  }
-  return was_in_time;
-}
+using compute::DeadlineIn;
 
 }  // namespace
 
 Session::Session(const SessionOptions& options)
     : named_{std::make_shared<detail::ActorDirectory>()},
-      engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options))) {}
+      engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options))),
+      is_foreign_(false) {
+  engine_->SetSession(this);
+}
+
+Session::Session(std::unique_ptr<detail::Engine> engine)
+    : named_{std::make_shared<detail::ActorDirectory>()}, engine_(std::move(engine)), is_foreign_(true) {
+  engine_->SetSession(this);
+}
+
+Session* Session::Current() noexcept {
+  const detail::Frame* frame = detail::current_frame;
+  return frame == nullptr ? nullptr : frame->task.runner().session();
+}
 
 // Waits for all that runs, which may still use the session, and then lets go of the detached actors.
 Session::~Session() = default;
 
 Session::NamedActors::~NamedActors() { directory->Clear(); }
 
-void Session::StartWithOptions(detail::Task& task) {
-  Status status = engine_->Check(*task.options());
-  if (!status.ok()) task.Abandon(std::move(status));
-  task.Start();
-  Duration timeout = task.options()->timeout;
-  if (timeout != Duration::max()) engine_->AbandonAt(task, DeadlineIn(timeout));
-}
+void Session::StartWithOptions(detail::Task& task) { compute::StartWithOptions(*engine_, task); }
 
 Status Session::WaitFor(detail::Object& object, Duration timeout) {
   if (!object.ready()) {
@@ -63,12 +56,17 @@ std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> object
 
 bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
   detail::Task* task = object.task();
-  return task != nullptr && CancelFamily(*task, options);
+  if (is_foreign_) return engine_->CancelAtDriver(object, options.recursive, options.force);
+  return task != nullptr && compute::CancelFamily(*task, options);
 }
 
 detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
                                                        detail::Pointer<detail::CreationTask> creation) {
   actor.SetCreation(std::move(creation));
+  if (is_foreign_) {
+    actor.Refuse(Unimplemented("actors can't be made by tasks in processes"));
+    return {};
+  }
   detail::Pointer<detail::ActorCore> existing;
   Status status;
   if (!actor.options().name.empty()) {

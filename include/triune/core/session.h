@@ -19,12 +19,17 @@
 #include "triune/core/detail/bound_task.h"
 #include "triune/core/detail/engine.h"
 #include "triune/core/detail/object.h"
+#include "triune/core/detail/received_object.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
 #include "triune/time.h"
 
 namespace triune {
+
+namespace compute {
+class WorkerSession;
+}
 
 namespace detail {
 
@@ -37,6 +42,7 @@ class PutObject final : public Object {
     SetReady();
   }
   void* value() noexcept override { return &value_; }
+  const std::type_info& value_type() const noexcept override { return typeid(T); }
 
  private:
   T value_;
@@ -65,6 +71,9 @@ class Session {
  public:
   explicit Session(const SessionOptions& options = {});
   ~Session();
+  /// The session of the task that this thread runs, also in a process for tasks, where it stands for the driver's:
+  /// functions that are submitted there must be registered, and run in processes. Null outside of tasks.
+  static Session* Current() noexcept;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -136,6 +145,10 @@ class Session {
   auto Put(T&& value) {
     using Value = std::remove_cvref_t<T>;
     static_assert(alignof(Value) <= detail::Pool::kAlignment, "values of such alignment are not supported");
+    if (is_foreign_) {
+      return ObjectRef<Value>(
+          detail::ObjectPointer::Adopt(new detail::TypedReceivedObject<Value>(std::forward<T>(value))));
+    }
     return ObjectRef<Value>(detail::ObjectPointer::Adopt(new detail::PutObject<Value>(std::forward<T>(value))));
   }
 
@@ -192,6 +205,12 @@ class Session {
                   "arguments and results of such alignment are not supported");
     auto* task = new Task(std::forward_as_tuple(*engine_, std::move(options)), std::forward<Arguments>(arguments)...);
     ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
+    if (is_foreign_) [[unlikely]] {
+      auto* result = new detail::TypedReceivedObject<Value>();
+      ObjectRef<Value> received(detail::ObjectPointer::Adopt(result));
+      engine_->SubmitToDriver(*task, *result);
+      return received;
+    }
     if (task->options() == nullptr) {
       task->Start();
     } else {
@@ -209,12 +228,16 @@ class Session {
                                                 detail::Pointer<detail::CreationTask> creation);
   Result<detail::Pointer<detail::ActorCore>> FindActor(std::string_view name, const std::type_info& type);
 
+  friend class compute::WorkerSession;
+  explicit Session(std::unique_ptr<detail::Engine> engine);
+
   struct NamedActors {
     ~NamedActors();
     std::shared_ptr<detail::ActorDirectory> directory;
   };
   const NamedActors named_;
   const std::unique_ptr<detail::Engine> engine_;  // goes first
+  const bool is_foreign_;
 };
 
 }  // namespace triune

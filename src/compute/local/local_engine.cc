@@ -73,8 +73,8 @@ uint64_t ObjectMemory() {
 
 LocalEngine::LocalEngine(const Amounts& total)
     : admission_(total, pool_),
-      processes_({.object_memory = ObjectMemory(),
-                  .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))}),
+      processes_(*this, {.object_memory = ObjectMemory(),
+                         .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))}),
       pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
 
 void LocalEngine::Enqueue(detail::Task& task) noexcept {
@@ -146,21 +146,32 @@ Status LocalEngine::WaitForOne(detail::Object& object, TimePoint deadline) {
 
 Status LocalEngine::Sleep(Sleeper& sleeper, TimePoint deadline) {
   detail::Task* task = current_frame == nullptr ? nullptr : &current_frame->task;
-  // Wherever this thread counts as one that runs: what it waits for may need another in its place there.
-  WorkerPool* const worker_of = WorkerPool::OfThisThread();
-  if (worker_of != nullptr) worker_of->BeginBlocking();
-  for (Guest* at = guest; at != nullptr; at = at->outer) at->pool.EndRunning();
-  Admission::BeginBlocking();
+  BeginBlocking();
   bool enough;
   {
     Interruptible interruptible(task, sleeper);
     enough = sleeper.Sleep(deadline);
   }
-  Admission::EndBlocking();
-  if (worker_of != nullptr) worker_of->EndBlocking();
-  for (Guest* at = guest; at != nullptr; at = at->outer) at->pool.BeginRunning();
+  EndBlocking();
   if (enough) return {};
   return task != nullptr && task->cancelled() ? NotWanted() : TimedOut();
+}
+
+// Wherever this thread counts as one that runs: what it waits for may need another in its place there.
+void LocalEngine::BeginBlocking() noexcept {
+  if (WorkerPool* pool = WorkerPool::OfThisThread()) pool->BeginBlocking();
+  for (Guest* at = guest; at != nullptr; at = at->outer) at->pool.EndRunning();
+  Admission::BeginBlocking();
+}
+
+void LocalEngine::EndBlocking() noexcept {
+  Admission::EndBlocking();
+  if (WorkerPool* pool = WorkerPool::OfThisThread()) pool->EndBlocking();
+  for (Guest* at = guest; at != nullptr; at = at->outer) at->pool.BeginRunning();
+}
+
+Status LocalEngine::CheckWait(detail::Object& object) {
+  return WouldWaitForItself(object) ? WaitsForItself(object) : Status();
 }
 
 Status LocalEngine::WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) {

@@ -13,7 +13,7 @@ namespace triune::compute {
 
 class Sleeper;
 
-class LocalEngine final : public detail::Engine {
+class LocalEngine final : public detail::Engine, private ProcessHost {
  public:
   /// `total`: at least one processor.
   explicit LocalEngine(const Amounts& total);
@@ -33,6 +33,10 @@ class LocalEngine final : public detail::Engine {
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_.Run(task, attempt); }
 
  private:
+  detail::Engine& engine() noexcept override { return *this; }
+  void BeginBlocking() noexcept override;
+  void EndBlocking() noexcept override;
+  Status CheckWait(detail::Object& object) override;
   /// True when that has made the object ready.
   bool RunHere(detail::Object& object);
   Status WaitForOne(detail::Object& object, TimePoint deadline);

@@ -36,7 +36,7 @@ class ProcessPool::Batch {
       Fill(*worker);
       if (worker->in_flight() == 0 && next_ == nullptr) break;
       worker->Await(ended, std::chrono::steady_clock::now() + kPatience);
-      const bool is_stuck = ended.empty();
+      const bool is_stuck = ended.empty() || worker->blocked();
       for (auto& call : ended) Conclude(*call.task, std::move(call.status));
       ended.clear();
       if (is_stuck || !worker->usable()) {
@@ -86,7 +86,7 @@ class ProcessPool::Batch {
 
   void Fill(WorkerProcess& worker) {
     const size_t window = Window(worker);
-    while (worker.usable() && worker.in_flight() < window) {
+    while (worker.usable() && worker.in_flight() < window && !worker.blocked()) {
       detail::Task* task = Next();
       if (task == nullptr) return;
       if (const Status* error = task->argument_error()) {

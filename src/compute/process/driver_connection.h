@@ -1,13 +1,16 @@
 // A worker's way to its driver.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "compute/process/link.h"
@@ -21,7 +24,7 @@ namespace triune::compute {
 
 /// Thread-safe: user code may have threads. Lives until the process ends, as buffers do that refer to shared memory. A
 /// driver that makes no sense any more ends the process.
-class DriverConnection final : public PieceStore {
+class DriverConnection final : public ValuePort {
  public:
   DriverConnection(Link link, shm::Segment memory) : link_(std::move(link)), memory_(std::move(memory)) {}
   DriverConnection(const DriverConnection&) = delete;
@@ -32,26 +35,39 @@ class DriverConnection final : public PieceStore {
   /// The driver is not woken for each, when more tasks wait here.
   void SendResult(std::span<const std::byte> message);
   /// Sends a message that begins with its kind and a number from NewRequest, and waits for the reply: what follows the
-  /// kind and the number there.
-  Bytes Request(uint64_t request, std::span<const std::byte> message);
+  /// kind and the number there. None when the deadline passed, or is_interrupted() became true, before.
+  std::optional<Bytes> Request(
+      uint64_t request, std::span<const std::byte> message, TimePoint deadline = kNever,
+      bool (*is_interrupted)() = [] { return false; });
   uint64_t NewRequest();
-  /// Blocks that this process has given up since the last time, for a message.
-  std::vector<uint64_t> TakeDrops();
+  /// For an object that this process makes known to the driver.
+  uint64_t NewHandle();
+  /// Releases the handle when it goes.
+  std::unique_ptr<detail::ReceivedObject::Origin> Keep(uint64_t handle);
+  /// Writes what this process has given up since the last time.
+  void WriteReleases(MessageWriter& message);
+  /// InvalidArgument when a message is too long.
+  Status CheckLength(std::span<const std::byte> message) const;
   /// Waits for the next kRun message; none when it is time to stop.
   std::optional<Bytes> NextTask();
 
   Result<PieceInBlock> Place(std::span<const std::byte> bytes) override;
   std::optional<PieceInBlock> Share(const Buffer& buffer) override;
   Result<Buffer> Open(const PieceInBlock& piece) override;
+  Result<uint64_t> Refer(const detail::ObjectPointer& object, const detail::ValueCodec* codec) override;
+  Result<std::shared_ptr<const detail::ReferenceSource>> References(std::vector<uint64_t> handles) override;
 
   LinkPage& page() const { return link_.page(); }
 
  private:
   struct Lease;
-  static void Release(void* lease);
-  /// Waits until ready() is true, which is asked with the mutex locked.
+  class KeptHandle;
+  class HandleReferences;
+  static void DropLease(void* lease);
+  void Give(Release release);
+  /// Waits until ready() is true, which is asked with the mutex locked, or the deadline.
   template <typename Ready>
-  void Await(std::unique_lock<std::mutex>& lock, Ready ready);
+  void Await(std::unique_lock<std::mutex>& lock, TimePoint deadline, bool (*is_interrupted)(), Ready ready);
   /// Takes in what has come, with the mutex locked.
   void Receive();
   void SendLocked(std::span<const std::byte> message, bool ring = true);
@@ -67,8 +83,11 @@ class DriverConnection final : public PieceStore {
   uint64_t last_request_ = 0;
   std::deque<Bytes> tasks_;
   std::unordered_map<uint64_t, Bytes> replies_;
-  std::mutex drops_mutex_;
-  std::vector<uint64_t> drops_;  ///< Blocks that this process needs no more.
+  std::unordered_set<uint64_t> awaited_;  ///< Requests whose replies somebody waits for.
+  std::atomic<uint64_t> last_handle_{0};
+  std::mutex put_mutex_;
+  std::mutex releases_mutex_;
+  std::vector<Release> releases_;  ///< What this process needs no more.
 };
 
 }  // namespace triune::compute

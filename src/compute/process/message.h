@@ -19,10 +19,24 @@ enum class MessageKind : uint8_t {
   kReply,    ///< u64 request, and what was asked for.
   kStop,
   // To the driver.
-  kHello,      ///< u64 number of registered functions.
-  kResult,     ///< u32 slot, u32 sequence, u32 count, that many u64 blocks to drop, status; when that is OK and the function has a result, the value.
+  kHello,   ///< u64 number of registered functions.
+  kResult,  ///< u32 slot, u32 sequence, u32 count, that many Releases, status; when that is OK and the function has a
+            ///< result, the value.
   kNeedBlock,  ///< u64 request, u64 bytes. Reply: status, u64 offset.
-  kDrop,       ///< u64 offset.
+  kRelease,    ///< u32 count, that many Releases.
+  kSubmit,     ///< SubmitHeader, ...: see nested.h.
+  kPut,        ///< u64 handle, the value.
+  kWait,       ///< u64 request, WaitHeader, handles. Reply: status, u32 count, numbers; of one object alone its status,
+               ///< and the value.
+  kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
+  kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
+};
+
+/// What the worker needs no more.
+struct Release {
+  enum What : uint64_t { kBlock, kReference };
+  uint64_t what;
+  uint64_t number;  ///< The block's offset, or the reference's handle.
 };
 
 /// Appends to a vector. Both ends are the same program on the same machine: numbers are as they lie in memory.

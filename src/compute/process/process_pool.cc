@@ -34,9 +34,10 @@ Status ProcessPool::StartZygote() {
     TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.object_memory));
   }
   zygote_lost_ = false;
-  TRIUNE_ASSIGN_OR_RETURN(zygote_, Zygote::Start(memory_->segment().fd(),
-                                                 {.died = [this](uint64_t worker, int status) { OnDied(worker, status); },
-                                                  .lost = [this] { OnLost(); }}));
+  TRIUNE_ASSIGN_OR_RETURN(
+      zygote_,
+      Zygote::Start(memory_->segment().fd(), {.died = [this](uint64_t worker, int status) { OnDied(worker, status); },
+                                              .lost = [this] { OnLost(); }}));
   return {};
 }
 
@@ -50,7 +51,7 @@ Result<ProcessPool::WorkerPointer> ProcessPool::Acquire() {
       if (worker->usable()) return worker;
     }
     TRIUNE_RETURN_IF_ERROR(StartZygote());
-    TRIUNE_ASSIGN_OR_RETURN(worker, WorkerProcess::Create(++last_number_, *memory_));
+    TRIUNE_ASSIGN_OR_RETURN(worker, WorkerProcess::Create(++last_number_, host_, *memory_));
     TRIUNE_RETURN_IF_ERROR(zygote_->Spawn(worker->number(), worker->link_fd(), {}));
     workers_.emplace(worker->number(), worker);
   }

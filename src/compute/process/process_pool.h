@@ -37,7 +37,7 @@ class TaskSource {
 /// time: whoever calls Run counts as running meanwhile. Thread-safe.
 class ProcessPool {
  public:
-  explicit ProcessPool(const ProcessPoolOptions& options) : options_(options) {}
+  ProcessPool(ProcessHost& host, const ProcessPoolOptions& options) : host_(host), options_(options) {}
   ~ProcessPool();
   ProcessPool(const ProcessPool&) = delete;
   ProcessPool& operator=(const ProcessPool&) = delete;
@@ -70,6 +70,7 @@ class ProcessPool {
   void OnDied(uint64_t worker, int wait_status);
   void OnLost();
 
+  ProcessHost& host_;
   const ProcessPoolOptions options_;
   std::mutex mutex_;
   std::shared_ptr<SharedMemory> memory_;

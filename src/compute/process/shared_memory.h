@@ -32,12 +32,12 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   Result<Buffer> Copy(std::span<const std::byte> bytes);
 
   /// The driver's way of sending values to one worker and getting some from it. Thread-compatible.
-  class Pieces final : public PieceStore {
+  class Pieces {
    public:
     Pieces(SharedMemory& memory, shm::Holder worker) : memory_(memory), worker_(worker) {}
-    Result<PieceInBlock> Place(std::span<const std::byte> bytes) override;
-    std::optional<PieceInBlock> Share(const Buffer& buffer) override;
-    Result<Buffer> Open(const PieceInBlock& piece) override;
+    Result<PieceInBlock> Place(std::span<const std::byte> bytes);
+    std::optional<PieceInBlock> Share(const Buffer& buffer);
+    Result<Buffer> Open(const PieceInBlock& piece);
 
     /// The message with all that was placed and shared since the last of these was not sent: takes it back.
     void TakeBack();

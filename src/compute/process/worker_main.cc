@@ -12,6 +12,7 @@
 #include "compute/process/driver_connection.h"
 #include "compute/process/error_message.h"
 #include "compute/process/run_message.h"
+#include "compute/process/worker_engine.h"
 #include "compute/process/zygote_protocol.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/remote_function.h"
@@ -36,14 +37,9 @@ class ForeignTask final : public detail::Task {
   std::string FunctionName() const override { return {}; }
 };
 
-class NoRunner final : public detail::TaskRunner {
-  void Enqueue(detail::Task&) noexcept override {}
-  Status CallElsewhere(detail::Task&, int) override { return Internal("not in a process for tasks"); }
-};
-
 class Worker {
  public:
-  explicit Worker(DriverConnection& driver) : driver_(driver) {}
+  explicit Worker(DriverConnection& driver) : Worker(driver, std::make_unique<WorkerEngine>(driver)) {}
 
   void Run() {
     {
@@ -60,6 +56,9 @@ class Worker {
   }
 
  private:
+  Worker(DriverConnection& driver, std::unique_ptr<WorkerEngine> engine)
+      : driver_(driver), engine_(*engine), session_(WorkerSession::Make(std::move(engine))) {}
+
   void RunTask(MessageReader& message) {
     const auto header = message.Take<RunHeader>();
     if (header.slot >= kSlots) return;
@@ -71,9 +70,7 @@ class Worker {
     MessageWriter result(outgoing_, MessageKind::kResult);
     result.Put(header.slot);
     result.Put(header.sequence);
-    const std::vector<uint64_t> drops = driver_.TakeDrops();
-    result.Put(static_cast<uint32_t>(drops.size()));
-    for (uint64_t block : drops) result.Put(block);
+    driver_.WriteReleases(result);
     WriteStatus(result, status);
     if (status.ok() && has_result_) {
       const size_t begin = outgoing_.size();
@@ -95,16 +92,16 @@ class Worker {
     }
     if (name_.empty()) name_ = function->name;
     has_result_ = function->result != nullptr;
-    std::vector<ReceivedValue> values;
+    std::vector<Buffer> heads;
     std::vector<detail::Decoder> arguments;
     for (uint32_t i = 0; i < header.arguments; ++i) {
       TRIUNE_ASSIGN_OR_RETURN(ReceivedValue value, ReadValue(message, driver_));
       arguments.push_back(std::move(value.decoder));
-      values.push_back(std::move(value));
+      heads.push_back(std::move(value.head_block));
     }
     auto options = std::make_shared<TaskOptions>();
     options->name = name_;
-    const auto task = detail::Pointer<ForeignTask>::Adopt(new ForeignTask(runner_, std::move(options)));
+    const auto task = detail::Pointer<ForeignTask>::Adopt(new ForeignTask(engine_, std::move(options)));
     detail::Frame frame{.task = *task, .outer = nullptr, .attempt = header.attempt};
     frame.stage = &driver_.page().slots[header.slot];
     detail::current_frame = &frame;
@@ -120,7 +117,8 @@ class Worker {
   }
 
   DriverConnection& driver_;
-  NoRunner runner_;
+  WorkerEngine& engine_;
+  const std::unique_ptr<Session> session_;
   std::vector<std::byte> outgoing_;
   std::string name_;
   bool has_result_ = false;

@@ -10,6 +10,7 @@
 
 #include "compute/process/error_message.h"
 #include "compute/process/run_message.h"
+#include "compute/process/stored_objects.h"
 #include "compute/remote/convert.h"
 #include "compute/task_error.h"
 
@@ -37,24 +38,31 @@ Status Astray(const std::string& what) {
                    "the process for tasks sent something that makes no sense: " + what);
 }
 
+Status TakeValue(detail::Task& task, const detail::ValueCodec& codec, ReceivedValue& value,
+                 std::vector<detail::ObjectPointer> references) {
+  if (!task.keeps_stored()) return DecodeInto(task, codec, value.decoder);
+  task.Store(Keep(value.decoder, std::move(value.head_block), std::move(references)));
+  return {};
+}
+
 }  // namespace
 
-Result<std::shared_ptr<WorkerProcess>> WorkerProcess::Create(uint64_t number, SharedMemory& memory) {
+Result<std::shared_ptr<WorkerProcess>> WorkerProcess::Create(uint64_t number, ProcessHost& host, SharedMemory& memory) {
   TRIUNE_ASSIGN_OR_RETURN(shm::Segment segment, Link::Create());
   TRIUNE_ASSIGN_OR_RETURN(Link link, Link::Open(segment, Link::End::kDriver));
   TRIUNE_ASSIGN_OR_RETURN(const shm::Holder holder, memory.leases().Join());
   return std::shared_ptr<WorkerProcess>(
-      new WorkerProcess(number, std::move(segment), std::move(link), memory, holder));
+      new WorkerProcess(number, std::move(segment), std::move(link), host, memory, holder));
 }
 
-WorkerProcess::WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, SharedMemory& memory,
-                             shm::Holder holder)
+WorkerProcess::WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, ProcessHost& host,
+                             SharedMemory& memory, shm::Holder holder)
     : number_(number),
       link_memory_(std::move(link_memory)),
       link_(std::move(link)),
       memory_(memory),
       holder_(holder),
-      pieces_(memory, holder) {
+      nested_(host, memory, holder, *this) {
   for (auto slot = static_cast<uint32_t>(kSlots); slot > 0; --slot) free_slots_.push_back(slot - 1);
 }
 
@@ -67,11 +75,15 @@ void WorkerProcess::Interrupt(const detail::Task& task) noexcept {
     uint32_t word = stage.load();
     // The slot may be another's by now; then its word is another, too.
     if (call.task.load() == &task) stage.compare_exchange_strong(word, word | slot::kCancelled);
-    interrupted_.store(true);
     link_.outgoing().Ring();
-    link_.incoming().Ring();
+    Wake();
     return;
   }
+}
+
+void WorkerProcess::Wake() noexcept {
+  interrupted_.store(true);
+  link_.incoming().Ring();
 }
 
 void WorkerProcess::SetDead(int wait_status) noexcept {
@@ -147,17 +159,25 @@ Status WorkerProcess::WriteRun(detail::Task& task, const Call& call, uint32_t sl
                            " parameters; it was given " + std::to_string(arguments.size()));
   }
   for (size_t i = 0; i < arguments.size(); ++i) {
-    encoder_.Clear();
-    Status status = EncodeAs(encoder_, *function.parameters[i], arguments[i]);
-    if (status.ok()) status = WriteValue(message, encoder_, pieces_);
+    Status status = WriteArgument(message, *function.parameters[i], arguments[i]);
     if (!status.ok()) return status.WithContext("argument " + std::to_string(i + 1) + " of " + task.Name());
   }
   if (message.size() > link_.longest_message()) {
-    return InvalidArgument("the arguments of " + task.Name() + " are too many to be sent: " +
-                           std::to_string(message.size()) + " bytes beside those in shared memory, at most " +
-                           std::to_string(link_.longest_message()));
+    return InvalidArgument("the arguments of " + task.Name() +
+                           " are too many to be sent: " + std::to_string(message.size()) +
+                           " bytes beside those in shared memory, at most " + std::to_string(link_.longest_message()));
   }
   return {};
+}
+
+Status WorkerProcess::WriteArgument(MessageWriter& message, const detail::ValueCodec& codec,
+                                    const detail::ArgumentView& argument) {
+  const detail::StoredValue* stored = argument.stored;
+  if (stored == nullptr && argument.object != nullptr) stored = argument.object->stored();
+  if (stored != nullptr) return WriteStored(message, *stored, nested_);
+  encoder_.Clear();
+  TRIUNE_RETURN_IF_ERROR(EncodeAs(encoder_, codec, argument));
+  return WriteValue(message, encoder_, nested_);
 }
 
 Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
@@ -172,10 +192,10 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
   encoder_.Clear();
   Result<bool> sent = status.ok() ? link_.TryWrite(outgoing_) : Result<bool>(std::move(status));
   if (!sent.ok() || !*sent) {
-    pieces_.TakeBack();
+    nested_.TakeBack();
     return sent;
   }
-  pieces_.Sent();
+  nested_.Sent();
   free_slots_.pop_back();
   ++in_flight_;
   if (in_flight_ == 1) last_end_ = Now();
@@ -208,21 +228,23 @@ Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& func
 
 void WorkerProcess::Await(std::vector<Ended>& ended, TimePoint deadline) {
   link_.Flush();
-  auto something = [this] {
-    return link_.HasMessage() || dead() || interrupted_.load(std::memory_order_relaxed);
-  };
+  auto something = [this] { return link_.HasMessage() || dead() || interrupted_.load(std::memory_order_relaxed); };
   const bool several = in_flight_ > 1;
   auto& doorbell = several ? link_.incoming_without_spin() : link_.incoming();
   while (true) {
     const bool was_dead = dead();  // read first: all that it has sent is there then
     Status status = Receive(ended);
-    if (interrupted_.exchange(false)) EndAbandoned(ended);
+    if (interrupted_.exchange(false)) {
+      EndAbandoned(ended);
+      if (status.ok()) status = nested_.Answer();
+    }
+    if (!status.ok() || was_dead) nested_.ForgetAll();
     if (!status.ok() || was_dead || !usable_) {
       usable_ = false;
       if (!status.ok() || was_dead) EndAll(status, ended);
       return;
     }
-    if (!ended.empty() || in_flight_ == 0) return;
+    if (!ended.empty() || in_flight_ == 0 || (blocked() && in_flight_ > 1)) return;
     const TimePoint now = Now();
     if (now >= deadline) return;
     doorbell.WaitUntil(something, std::min(deadline, now + (several ? kLookAgainForMore : kLookAgain)));
@@ -291,24 +313,19 @@ Status WorkerProcess::Receive(std::vector<Ended>& ended) {
 }
 
 Status WorkerProcess::Handle(MessageReader& message, std::vector<Ended>& ended) {
-  switch (message.Take<MessageKind>()) {
+  const auto kind = message.Take<MessageKind>();
+  switch (kind) {
     case MessageKind::kResult:
       return HandleResult(message, ended);
-    case MessageKind::kNeedBlock:
-      return HandleNeedBlock(message);
-    case MessageKind::kDrop:
-      return HandleDrop(message);
     default:
-      return InvalidArgument("a message of an unknown kind");
+      return nested_.Handle(kind, message);
   }
 }
 
 Status WorkerProcess::HandleResult(MessageReader& message, std::vector<Ended>& ended) {
   const auto slot = message.Take<uint32_t>();
   const auto sequence = message.Take<uint32_t>();
-  for (auto drops = message.Take<uint32_t>(); drops > 0 && !message.failed(); --drops) {
-    TRIUNE_RETURN_IF_ERROR(HandleDrop(message));
-  }
+  TRIUNE_RETURN_IF_ERROR(nested_.HandleReleases(message));
   Status status = ReadStatus(message);
   if (message.failed() || slot >= kSlots) return InvalidArgument("a result that ends too early");
   Call& call = calls_[slot];
@@ -318,31 +335,16 @@ Status WorkerProcess::HandleResult(MessageReader& message, std::vector<Ended>& e
     return {};
   }
   if (!is_wanted) return {};
-  Result<ReceivedValue> value = ReadValue(message, pieces_);
+  Result<ReceivedValue> value = ReadValue(message, nested_);
   if (!value.ok()) return std::move(value).status();
   detail::Task& task = *call.task.load();
+  TRIUNE_ASSIGN_OR_RETURN(auto references, nested_.Objects(value->handles));
   if (!call.is_abandoned()) {
-    status = DecodeInto(task, *call.function->result, value->decoder);
+    status = TakeValue(task, *call.function->result, *value, std::move(references));
     if (!status.ok()) status = status.WithContext("the result of " + task.Name());
   }
   End(call, std::move(status), ended);
   return {};
-}
-
-Status WorkerProcess::HandleDrop(MessageReader& message) {
-  return memory_.leases().Drop(holder_, message.Take<uint64_t>());
-}
-
-Status WorkerProcess::HandleNeedBlock(MessageReader& message) {
-  const auto request = message.Take<uint64_t>();
-  const auto bytes = message.Take<uint64_t>();
-  Result<shm::Block> block = memory_.Grant(holder_, bytes);
-  std::vector<std::byte> bytes_of_reply;
-  MessageWriter reply(bytes_of_reply, MessageKind::kReply);
-  reply.Put(request);
-  WriteStatus(reply, block.status());
-  reply.Put(block.ok() ? block->offset : uint64_t{0});
-  return Send(bytes_of_reply);
 }
 
 }  // namespace triune::compute

@@ -11,6 +11,7 @@
 
 #include "compute/process/link.h"
 #include "compute/process/message.h"
+#include "compute/process/nested_calls.h"
 #include "compute/process/shared_memory.h"
 #include "compute/shm/leases.h"
 #include "compute/shm/segment.h"
@@ -23,10 +24,10 @@ namespace triune::compute {
 
 /// Calls on their way to a process, which runs them one after the other, and what comes back. One thread at a time uses
 /// it: whoever has it from the pool. What is for others says so.
-class WorkerProcess {
+class WorkerProcess final : private NestedCalls::Worker {
  public:
   /// `number`: by which the zygote knows it. The process is started by the caller.
-  static Result<std::shared_ptr<WorkerProcess>> Create(uint64_t number, SharedMemory& memory);
+  static Result<std::shared_ptr<WorkerProcess>> Create(uint64_t number, ProcessHost& host, SharedMemory& memory);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -43,13 +44,15 @@ class WorkerProcess {
     detail::Task* task;
     Status status;  ///< When OK, the task has its value.
   };
-  /// Waits until calls have ended, or the deadline. What has begun when the process died, or went astray, has ended with
-  /// kWorkerCrashed; what has not is left for TakeBack. A call that nobody wants any more ends with OK at once, and when
-  /// it had begun, the process is not usable any more.
+  /// Waits until calls have ended, or the deadline. What has begun when the process died, or went astray, has ended
+  /// with kWorkerCrashed; what has not is left for TakeBack. A call that nobody wants any more ends with OK at once,
+  /// and when it had begun, the process is not usable any more.
   void Await(std::vector<Ended>& ended, TimePoint deadline);
   /// Takes back the calls that have not begun.
   std::vector<detail::Task*> TakeBack();
   size_t in_flight() const { return in_flight_; }
+  /// Whether the task that runs waits for others. Those behind it should not wait for that.
+  bool blocked() const { return nested_.blocked(); }
   /// One call from its beginning to its end.
   Status Run(detail::Task& task, const detail::RemoteFunction& function, int attempt);
 
@@ -60,7 +63,8 @@ class WorkerProcess {
   /// How long a call has taken lately; kNever's distance when that is not known.
   Duration usual_time() const { return usual_time_; }
 
-  /// On any thread: the task was cancelled, or nobody wants its result any more. Nothing when it is not on its way here.
+  /// On any thread: the task was cancelled, or nobody wants its result any more. Nothing when it is not on its way
+  /// here.
   void Interrupt(const detail::Task& task) noexcept;
   /// On any thread, once: the process has ended.
   void SetDead(int wait_status) noexcept;
@@ -82,15 +86,17 @@ class WorkerProcess {
     bool is_abandoned() const { return !is_again && task.load()->phase() == detail::Task::kDone; }
   };
 
-  WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, SharedMemory& memory, shm::Holder holder);
+  WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, ProcessHost& host, SharedMemory& memory,
+                shm::Holder holder);
+  detail::Task* TaskIn(uint32_t slot) noexcept override { return slot < kSlots ? calls_[slot].task.load() : nullptr; }
+  Status Send(std::span<const std::byte> message) override;
+  void Wake() noexcept override;
   Status WriteRun(detail::Task& task, const Call& call, uint32_t slot);
-  Status Send(std::span<const std::byte> message);
+  Status WriteArgument(MessageWriter& message, const detail::ValueCodec& codec, const detail::ArgumentView& argument);
   /// Handles what has come. An error when it makes no sense.
   Status Receive(std::vector<Ended>& ended);
   Status Handle(MessageReader& message, std::vector<Ended>& ended);
   Status HandleResult(MessageReader& message, std::vector<Ended>& ended);
-  Status HandleNeedBlock(MessageReader& message);
-  Status HandleDrop(MessageReader& message);
   void EndAbandoned(std::vector<Ended>& ended);
   /// Those that had begun.
   void EndAll(const Status& astray, std::vector<Ended>& ended);
@@ -105,7 +111,7 @@ class WorkerProcess {
   Link link_;
   SharedMemory& memory_;
   const shm::Holder holder_;
-  SharedMemory::Pieces pieces_;
+  NestedCalls nested_;
   std::array<Call, kSlots> calls_;
   std::vector<uint32_t> free_slots_;
   size_t in_flight_ = 0;

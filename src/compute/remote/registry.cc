@@ -29,6 +29,7 @@ struct Registry {
   std::deque<Entry> entries;
   std::map<RemoteKey, const Entry*, Order> by_key;
   std::map<std::string_view, const Entry*> by_name;
+  std::map<std::type_index, const ValueCodec*> codecs;
 };
 /// Static initialisers use it, and threads to the very end.
 Registry& registry() {
@@ -59,6 +60,8 @@ void RemoteRegistry::Add(const char* raw, RemoteFunction function) {
   const Entry& entry = all.entries.emplace_back(Entry{std::move(function), all.entries.size()});
   all.by_key.emplace(entry.function.key, &entry);
   all.by_name.emplace(entry.function.name, &entry);
+  for (const ValueCodec* codec : entry.function.parameters) all.codecs.emplace(*codec->type, codec);
+  if (entry.function.result != nullptr) all.codecs.emplace(*entry.function.result->type, entry.function.result);
 }
 
 const RemoteFunction* RemoteRegistry::Find(const RemoteKey& key) {
@@ -80,6 +83,13 @@ const RemoteFunction* RemoteRegistry::At(size_t number) {
   Registry& all = registry();
   std::shared_lock lock(all.mutex);
   return number < all.entries.size() ? &all.entries[number].function : nullptr;
+}
+
+const ValueCodec* RemoteRegistry::CodecOf(const std::type_info& type) {
+  Registry& all = registry();
+  std::shared_lock lock(all.mutex);
+  auto found = all.codecs.find(type);
+  return found == all.codecs.end() ? nullptr : found->second;
 }
 
 size_t RemoteRegistry::NumberOf(const RemoteFunction& function) {

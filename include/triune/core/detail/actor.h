@@ -111,6 +111,7 @@ class ActorCore : public Runnable, public TaskRunner {
   void Announce(Task& task) noexcept final;
   void Dismiss(Task& task) noexcept final;
   void Abandoned(Task& task) noexcept final;
+  Session* session() noexcept final { return engine_.session(); }
   void InterruptElsewhere(Task& task) noexcept final;
   Status CallElsewhere(Task& task, int attempt) final;
 

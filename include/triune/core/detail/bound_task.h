@@ -69,7 +69,9 @@ class Awaited {
     const Status& status = dependency_.object().status();
     return status.ok() ? nullptr : &status;
   }
-  ArgumentView View() const { return {.value = dependency_.object().value(), .type = &typeid(T)}; }
+  ArgumentView View() const {
+    return {.value = dependency_.object().value(), .type = &typeid(T), .object = &dependency_.object()};
+  }
   const T& Move() const { return Look(); }
   const T& Look() const { return *static_cast<const T*>(dependency_.object().value()); }
 

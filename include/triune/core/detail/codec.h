@@ -1,5 +1,5 @@
-// What types look like as bytes: numbers, strings and vectors of numbers as they lie in memory, buffers out of band, all
-// else as MessagePack (https://msgpack.org), by msgpack-cxx.
+// What types look like as bytes: numbers, strings and vectors of numbers as they lie in memory, buffers out of band,
+// all else as MessagePack (https://msgpack.org), by msgpack-cxx.
 #pragma once
 
 #ifndef MSGPACK_NO_BOOST
@@ -12,11 +12,14 @@
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "triune/buffer.h"
 #include "triune/core/detail/encoder.h"
+#include "triune/core/detail/received_object.h"
+#include "triune/core/object_ref.h"
 
 namespace triune::detail {
 
@@ -99,6 +102,26 @@ T DecodeValue(const Decoder& decoder) {
   }
 }
 
+/// The codec of a type, or null for void.
+template <typename T>
+constexpr const ValueCodec* CodecOf();
+
+/// References inside of values.
+template <typename T>
+uint32_t AttachReference(const ObjectRef<T>& reference) {
+  Encoder* encoder = Encoder::Current();
+  if (encoder == nullptr) throw std::logic_error("references can be packed only as part of an argument or a result");
+  if (!reference) throw std::invalid_argument("an empty reference");
+  return encoder->Attach(reference.object(), CodecOf<T>());
+}
+template <typename T>
+ObjectRef<T> TakeReference(uint32_t number) {
+  const Decoder* decoder = Decoder::Current();
+  if (decoder == nullptr || decoder->references() == nullptr) throw std::logic_error("no references have come with it");
+  static constexpr auto kMake = []() -> ReceivedObject* { return new TypedReceivedObject<T>(); };
+  return ObjectRef<T>(decoder->references()->Take(number, {.type = &typeid(T), .codec = CodecOf<T>(), .make = kMake}));
+}
+
 template <typename T>
 inline constexpr ValueCodec kCodecOf{
     .type = &typeid(T),
@@ -106,32 +129,56 @@ inline constexpr ValueCodec kCodecOf{
     .decode = [](const Decoder& decoder, void* place) { ::new (place) T(DecodeValue<T>(decoder)); },
 };
 
+template <typename T>
+constexpr const ValueCodec* CodecOf() {
+  if constexpr (std::is_void_v<T>) {
+    return nullptr;
+  } else {
+    return &kCodecOf<T>;
+  }
+}
+
 }  // namespace triune::detail
 
 namespace msgpack {
 MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
-namespace adaptor {
+  namespace adaptor {
 
-/// A buffer inside of another value: its number; the bytes go along beside it.
-template <>
-struct pack<triune::Buffer> {
-  template <typename Stream>
-  packer<Stream>& operator()(packer<Stream>& out, const triune::Buffer& buffer) const {
-    auto* encoder = triune::detail::Encoder::Current();
-    if (encoder == nullptr) throw std::logic_error("buffers can be packed only as part of an argument or a result");
-    return out.pack_uint32(encoder->Attach(buffer));
-  }
-};
-template <>
-struct convert<triune::Buffer> {
-  const msgpack::object& operator()(const msgpack::object& in, triune::Buffer& buffer) const {
-    const auto* decoder = triune::detail::Decoder::Current();
-    if (decoder == nullptr) throw std::logic_error("buffers can be unpacked only as part of an argument or a result");
-    buffer = decoder->attached(in.as<uint32_t>());
-    return in;
-  }
-};
+  /// A buffer inside of another value: its number; the bytes go along beside it.
+  template <>
+  struct pack<triune::Buffer> {
+    template <typename Stream>
+    packer<Stream>& operator()(packer<Stream>& out, const triune::Buffer& buffer) const {
+      auto* encoder = triune::detail::Encoder::Current();
+      if (encoder == nullptr) throw std::logic_error("buffers can be packed only as part of an argument or a result");
+      return out.pack_uint32(encoder->Attach(buffer));
+    }
+  };
+  template <>
+  struct convert<triune::Buffer> {
+    const msgpack::object& operator()(const msgpack::object& in, triune::Buffer& buffer) const {
+      const auto* decoder = triune::detail::Decoder::Current();
+      if (decoder == nullptr) throw std::logic_error("buffers can be unpacked only as part of an argument or a result");
+      buffer = decoder->attached(in.as<uint32_t>());
+      return in;
+    }
+  };
 
-}  // namespace adaptor
+  template <typename T>
+  struct pack<triune::ObjectRef<T>> {
+    template <typename Stream>
+    packer<Stream>& operator()(packer<Stream>& out, const triune::ObjectRef<T>& reference) const {
+      return out.pack_uint32(triune::detail::AttachReference(reference));
+    }
+  };
+  template <typename T>
+  struct convert<triune::ObjectRef<T>> {
+    const msgpack::object& operator()(const msgpack::object& in, triune::ObjectRef<T>& reference) const {
+      reference = triune::detail::TakeReference<T>(in.as<uint32_t>());
+      return in;
+    }
+  };
+
+  }  // namespace adaptor
 }
 }  // namespace msgpack

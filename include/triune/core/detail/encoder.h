@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -12,8 +13,12 @@
 #include <vector>
 
 #include "triune/buffer.h"
+#include "triune/core/detail/object.h"
 
 namespace triune::detail {
+
+class ReferenceSource;
+struct ValueCodec;
 
 /// Takes in one value: its bytes, and the buffers that it refers to, which are not copied. Thread-compatible.
 class Encoder {
@@ -42,13 +47,25 @@ class Encoder {
     return static_cast<uint32_t>(attached_.size() - 1);
   }
 
+  /// A reference of which the value is to contain no more than this number. The codec is that of the object's value.
+  uint32_t Attach(ObjectPointer object, const ValueCodec* codec) {
+    references_.push_back({std::move(object), codec});
+    return static_cast<uint32_t>(references_.size() - 1);
+  }
+
   std::span<const std::byte> head() const { return borrowed_.data() != nullptr ? borrowed_ : written_; }
   const std::vector<Buffer>& attached() const { return attached_; }
+  struct Reference {
+    ObjectPointer object;
+    const ValueCodec* codec;
+  };
+  const std::vector<Reference>& references() const { return references_; }
   void Clear() {
     written_.clear();
     borrowed_ = {};
     owned_.Reset();
     attached_.clear();
+    references_.clear();
   }
 
   /// For types deep inside a value, which see only a stream: where they attach their buffers. Null outside of Encode.
@@ -60,18 +77,24 @@ class Encoder {
   std::span<const std::byte> borrowed_;
   Buffer owned_;
   std::vector<Buffer> attached_;
+  std::vector<Reference> references_;
 };
 
 /// Gives back one value.
 class Decoder {
  public:
   Decoder() = default;
-  Decoder(std::span<const std::byte> head, std::vector<Buffer> attached)
-      : head_(head), attached_(std::move(attached)) {}
+  Decoder(std::span<const std::byte> head, std::vector<Buffer> attached,
+          std::shared_ptr<const ReferenceSource> references = {})
+      : head_(head), attached_(std::move(attached)), references_(std::move(references)) {}
 
   std::span<const std::byte> head() const { return head_; }
   /// Throws std::out_of_range: the bytes may be anybody's.
   const Buffer& attached(uint32_t number) const { return attached_.at(number); }
+  const std::vector<Buffer>& attached() const { return attached_; }
+
+  /// Null when none have come.
+  const ReferenceSource* references() const { return references_.get(); }
 
   static const Decoder* Current() noexcept;
   static const Decoder* SetCurrent(const Decoder* decoder) noexcept;
@@ -79,6 +102,14 @@ class Decoder {
  private:
   std::span<const std::byte> head_;
   std::vector<Buffer> attached_;
+  std::shared_ptr<const ReferenceSource> references_;
+};
+
+/// A value as the bytes that it was encoded to.
+struct StoredValue {
+  Buffer head{};
+  std::vector<Buffer> attached{};
+  std::vector<ObjectPointer> references{};
 };
 
 /// How values of one type become bytes. The functions throw what they like, on values that can't be sent and bytes

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "triune/core/detail/object.h"
+#include "triune/core/detail/received_object.h"
 #include "triune/core/detail/runnable.h"
 #include "triune/core/detail/task.h"
 #include "triune/time.h"
@@ -41,6 +42,17 @@ class Engine : public TaskRunner {
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
   virtual Result<std::unique_ptr<ActorHost>> MakeActorHost() = 0;
+  void SetSession(Session* session) noexcept { session_ = session; }
+  Session* session() noexcept override { return session_; }
+
+  /// In a process for tasks: the driver runs what is submitted here. The task is never started.
+  virtual bool is_foreign() const noexcept { return false; }
+  /// The result gets what the driver says.
+  virtual void SubmitToDriver(Task&, ReceivedObject&) {}
+  virtual bool CancelAtDriver(Object&, bool /*recursive*/, bool /*force*/) { return false; }
+
+ private:
+  Session* session_ = nullptr;
 };
 
 }  // namespace triune::detail

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <new>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "triune/core/detail/pool.h"
@@ -15,7 +16,9 @@
 namespace triune::detail {
 
 class Object;
+class ReceivedObject;
 class Task;
+struct StoredValue;
 
 /// Is told once that an object is ready.
 class Waiter {
@@ -51,6 +54,12 @@ class Object {
   virtual Task* task() noexcept { return nullptr; }
   /// When ready, and status() is OK. Null for void.
   virtual void* value() noexcept { return nullptr; }
+  /// Of value(); void where there is none.
+  virtual const std::type_info& value_type() const noexcept { return typeid(void); }
+  /// When ready: the value as bytes, where it is kept so. Then value() is null.
+  virtual const StoredValue* stored() const noexcept { return nullptr; }
+  /// Itself, when its value comes from another process.
+  virtual ReceivedObject* received() noexcept { return nullptr; }
 
   /// False, and the waiter is not taken, when the object is ready.
   bool AddWaiter(Waiter& waiter) noexcept;

@@ -36,10 +36,14 @@ RemoteKey ConstructorKeyOf() {
   return {.type = &typeid(A), .actor = &typeid(A)};
 }
 
+class Object;
+
 /// An argument as the caller has it.
 struct ArgumentView {
-  const void* value;
-  const std::type_info* type;
+  const void* value = nullptr;
+  const std::type_info* type = nullptr;
+  Object* object = nullptr;             ///< Whose value it is, if any. The others say nothing before it is ready.
+  const StoredValue* stored = nullptr;  ///< In place of value.
 };
 
 /// An instance of an actor's class in the process that it lives in.
@@ -53,8 +57,8 @@ struct RemoteFunction {
   std::string name;
   std::span<const ValueCodec* const> parameters;
   const ValueCodec* result;  ///< Null: none.
-  /// Calls it with arguments of the parameters' types, and gives away the result. A constructor fills in the instance, a
-  /// method has it. Throws what the function throws.
+  /// Calls it with arguments of the parameters' types, and gives away the result. A constructor fills in the instance,
+  /// a method has it. Throws what the function throws.
   Status (*call)(RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& result);
 };
 
@@ -68,6 +72,8 @@ class RemoteRegistry {
   static const RemoteFunction* Find(const RemoteKey& key);
   static const RemoteFunction* Find(std::string_view name);
   static const RemoteFunction* At(size_t number);
+  /// Of values that some registered function takes or returns; null for others.
+  static const ValueCodec* CodecOf(const std::type_info& type);
   static size_t NumberOf(const RemoteFunction& function);
   static size_t size();
 };

@@ -15,6 +15,12 @@
 #include "triune/core/task_options.h"
 #include "triune/status.h"
 
+namespace triune {
+
+class Session;
+
+}  // namespace triune
+
 namespace triune::detail {
 
 class ActorCore;
@@ -33,6 +39,8 @@ class TaskRunner {
   virtual void Abandoned(Task&) noexcept {}
   /// A task that is to run in another process was taken out of the queue; as Task::Run.
   virtual void RunElsewhere(Task& task) noexcept;
+  /// The session whose tasks it runs; null when it is over.
+  virtual Session* session() noexcept = 0;
   /// It runs in another process, and was cancelled.
   virtual void InterruptElsewhere(Task&) noexcept {}
   /// Calls the function of a task that is to run in another process, and keeps its value.
@@ -61,8 +69,7 @@ class Task : public Object, public Runnable {
   /// to wait for that: then the result is dropped.
   enum Phase : uint32_t { kWaiting, kQueued, kRunning, kDone };
 
-  Task(TaskRunner& runner, std::shared_ptr<const TaskOptions> options)
-      : runner_(runner), options_(std::move(options)) {
+  Task(TaskRunner& runner, std::shared_ptr<const TaskOptions> options) : runner_(runner), options_(std::move(options)) {
     elsewhere_ = options_ != nullptr && options_->isolation == Isolation::kProcess;
   }
   Task* task() noexcept final { return this; }
@@ -128,10 +135,12 @@ class Task : public Object, public Runnable {
   virtual RemoteKey Remote() const { return {}; }
   /// Of those that are ready, and not errors.
   virtual std::vector<ArgumentView> Arguments() const { return {}; }
-  virtual const std::type_info& value_type() const noexcept { return typeid(void); }
   /// Where the value is to be made; then SetHasValue. Null for void.
   virtual void* place_for_value() noexcept { return nullptr; }
   void SetHasValue() noexcept { has_value_ = true; }
+  /// Whether it keeps the value as it came; then there is no place for it, but Store.
+  virtual bool keeps_stored() const noexcept { return false; }
+  virtual void Store(StoredValue) {}
   bool elsewhere() const noexcept { return elsewhere_; }
   /// Whether it was announced before it could be queued.
   bool must_wait() const noexcept { return must_wait_; }

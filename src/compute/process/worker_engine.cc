@@ -1,0 +1,193 @@
+#include "compute/process/worker_engine.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compute/process/error_message.h"
+#include "compute/process/nested.h"
+#include "compute/process/slot.h"
+#include "compute/remote/convert.h"
+#include "compute/spin.h"
+#include "compute/task_error.h"
+
+namespace triune::compute {
+namespace {
+
+using detail::current_frame;
+
+uint32_t SlotOfThisThread(const LinkPage& page) {
+  if (current_frame == nullptr || current_frame->stage == nullptr) return kNoSlot;
+  return static_cast<uint32_t>(current_frame->stage - page.slots.data());
+}
+
+bool IsCancelled() {
+  return current_frame != nullptr && current_frame->stage != nullptr &&
+         (current_frame->stage->load(std::memory_order_acquire) & slot::kCancelled) != 0;
+}
+
+uint64_t HandleOf(const detail::Object& object) {
+  detail::ReceivedObject* received = const_cast<detail::Object&>(object).received();
+  return received == nullptr || received->origin() == nullptr ? 0 : received->origin()->handle();
+}
+
+}  // namespace
+
+void WorkerEngine::SubmitToDriver(detail::Task& task, detail::ReceivedObject& result) {
+  Status status = Submit(task, result);
+  if (!status.ok()) result.Fail(std::move(status));
+}
+
+Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) {
+  const detail::RemoteFunction* function = detail::RemoteRegistry::Find(task.Remote());
+  if (function == nullptr) {
+    return InvalidArgument(task.Name() +
+                           " can't be submitted in a process for tasks: it is not registered (TRIUNE_REMOTE)");
+  }
+  static const TaskOptions kDefault;
+  const TaskOptions& options = task.options() == nullptr ? kDefault : *task.options();
+  if (options.retry_on) {
+    return InvalidArgument("retry_on of " + task.Name() + " can't be sent: a task in a process has none to give");
+  }
+  const std::vector<detail::ArgumentView> arguments = task.Arguments();
+  if (arguments.size() != function->parameters.size()) {
+    return InvalidArgument(function->name + " is registered with another number of parameters");
+  }
+  const uint64_t handle = driver_.NewHandle();
+  std::vector<std::byte> bytes;
+  MessageWriter message(bytes, MessageKind::kSubmit);
+  message.Put(SubmitHeader{.handle = handle,
+                           .function = detail::RemoteRegistry::NumberOf(*function),
+                           .slot = SlotOfThisThread(driver_.page()),
+                           .arguments = static_cast<uint32_t>(arguments.size()),
+                           .cpus = options.cpus,
+                           .gpus = options.gpus,
+                           .memory = options.memory,
+                           .timeout = options.timeout.count(),
+                           .retries = options.retries});
+  message.Text(options.name);
+  message.Put(static_cast<uint32_t>(options.resources.size()));
+  for (const auto& [name, amount] : options.resources) {
+    message.Text(name);
+    message.Put(amount);
+  }
+  detail::Encoder encoder;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const detail::ArgumentView& argument = arguments[i];
+    if (const uint64_t known = argument.object == nullptr ? 0 : HandleOf(*argument.object)) {
+      message.Put(ArgumentForm::kReference);
+      message.Put(known);
+      continue;
+    }
+    if (argument.object != nullptr && !argument.object->status().ok()) return argument.object->status();
+    message.Put(ArgumentForm::kValue);
+    encoder.Clear();
+    Status status = EncodeAs(encoder, *function->parameters[i], argument);
+    if (status.ok()) status = WriteValue(message, encoder, driver_);
+    if (!status.ok()) return status.WithContext("argument " + std::to_string(i + 1) + " of " + task.Name());
+  }
+  TRIUNE_RETURN_IF_ERROR(driver_.CheckLength(bytes));
+  driver_.Send(bytes);
+  result.SetCodec(function->result);
+  result.SetOrigin(driver_.Keep(handle));
+  return {};
+}
+
+std::optional<DriverConnection::Bytes> WorkerEngine::AskFor(std::span<detail::ReceivedObject* const> objects,
+                                                            size_t needed, TimePoint deadline) {
+  const uint64_t request = driver_.NewRequest();
+  std::vector<std::byte> bytes;
+  MessageWriter message(bytes, MessageKind::kWait);
+  message.Put(request);
+  message.Put(WaitHeader{.slot = SlotOfThisThread(driver_.page()),
+                         .needed = static_cast<uint32_t>(needed),
+                         .count = static_cast<uint32_t>(objects.size())});
+  for (const detail::ReceivedObject* object : objects) message.Put(object->origin()->handle());
+  auto reply = driver_.Request(request, bytes, deadline, &IsCancelled);
+  if (!reply.has_value()) {
+    MessageWriter forget(bytes, MessageKind::kForget);
+    forget.Put(request);
+    driver_.Send(bytes);
+  }
+  return reply;
+}
+
+Status WorkerEngine::WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) {
+  count = std::min(count, objects.size());
+  size_t ready = 0;
+  std::vector<detail::ReceivedObject*> awaited;
+  for (detail::Object* object : objects) {
+    if (object->ready()) {
+      ++ready;
+    } else if (HandleOf(*object) != 0) {
+      awaited.push_back(object->received());
+    }
+  }
+  if (ready >= count) return {};
+  auto give_up = [] {
+    return IsCancelled()
+               ? MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, "the task that waits was cancelled",
+                           current_frame->task.Name())
+               : MakeError(ErrorKind::kGetTimeout, StatusCode::kDeadlineExceeded, "the object was not ready in time");
+  };
+  if (IsCancelled()) return give_up();
+  const auto reply = AskFor(awaited, count - ready, deadline);
+  if (!reply.has_value()) return give_up();
+  MessageReader reader(*reply);
+  TRIUNE_RETURN_IF_ERROR(ReadStatus(reader));
+  std::vector<uint32_t> numbers(reader.Take<uint32_t>());
+  for (uint32_t& number : numbers) number = reader.Take<uint32_t>();
+  if (awaited.size() == 1) return Fetch(*awaited[0], reader);
+  // Those that are ready: their values one by one.
+  for (uint32_t number : numbers) {
+    detail::ReceivedObject* object = awaited.at(number);
+    if (object->ready()) continue;
+    const auto value = AskFor({&object, 1}, 1, deadline);
+    if (!value.has_value()) return give_up();
+    MessageReader value_reader(*value);
+    TRIUNE_RETURN_IF_ERROR(ReadStatus(value_reader));
+    value_reader.Take<uint32_t>();
+    value_reader.Take<uint32_t>();
+    TRIUNE_RETURN_IF_ERROR(Fetch(*object, value_reader));
+  }
+  return {};
+}
+
+Status WorkerEngine::Fetch(detail::ReceivedObject& object, MessageReader& reply) {
+  Status status = ReadStatus(reply);
+  // Another thread may have been told as well.
+  if (!object.ClaimFill()) {
+    Spinner spinner;
+    while (!object.ready()) spinner.Pause();
+    return {};
+  }
+  if (!status.ok()) {
+    object.Fail(std::move(status));
+  } else if (object.value_type() == typeid(void)) {
+    object.Fill({});
+  } else {
+    Result<ReceivedValue> value = ReadValue(reply, driver_);
+    if (value.ok()) {
+      object.Fill(value->decoder);
+    } else {
+      object.Fail(std::move(value).status());
+    }
+  }
+  return {};
+}
+
+bool WorkerEngine::CancelAtDriver(detail::Object& object, bool recursive, bool force) {
+  const uint64_t handle = HandleOf(object);
+  if (handle == 0) return false;
+  const uint64_t request = driver_.NewRequest();
+  std::vector<std::byte> bytes;
+  MessageWriter message(bytes, MessageKind::kCancel);
+  message.Put(request);
+  message.Put(handle);
+  message.Put(static_cast<uint8_t>(recursive));
+  message.Put(static_cast<uint8_t>(force));
+  const auto reply = driver_.Request(request, bytes);
+  return reply.has_value() && MessageReader(*reply).Take<uint8_t>() != 0;
+}
+
+}  // namespace triune::compute

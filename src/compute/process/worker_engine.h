@@ -1,0 +1,51 @@
+// The engine of a session inside of a process for tasks: asks the driver for everything.
+#pragma once
+
+#include <memory>
+
+#include "compute/process/driver_connection.h"
+#include "triune/core/detail/engine.h"
+#include "triune/core/session.h"
+
+namespace triune::compute {
+
+/// Thread-safe.
+class WorkerEngine final : public detail::Engine {
+ public:
+  /// The connection lives for ever.
+  explicit WorkerEngine(DriverConnection& driver) : driver_(driver) {}
+
+  bool is_foreign() const noexcept override { return true; }
+  void SubmitToDriver(detail::Task& task, detail::ReceivedObject& result) override;
+  Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
+  bool CancelAtDriver(detail::Object& object, bool recursive, bool force) override;
+
+  // Nothing is started here.
+  void Enqueue(detail::Task&) noexcept override {}
+  void Schedule(detail::Runnable&) noexcept override {}
+  void BeginHolding() noexcept override {}
+  void EndHolding() noexcept override {}
+  Status Check(const TaskOptions&) override { return {}; }
+  void AbandonAt(detail::Task&, TimePoint) override {}
+  Status CallElsewhere(detail::Task&, int) override { return Internal("not in a process for tasks"); }
+  Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return Internal("not in a process for tasks"); }
+
+ private:
+  Status Submit(detail::Task& task, detail::ReceivedObject& result);
+  Status Fetch(detail::ReceivedObject& object, MessageReader& reply);
+  /// Null when the deadline has passed, or the task is cancelled.
+  std::optional<DriverConnection::Bytes> AskFor(std::span<detail::ReceivedObject* const> objects, size_t needed,
+                                                TimePoint deadline);
+
+  DriverConnection& driver_;
+};
+
+/// The session of all tasks of this process.
+class WorkerSession {
+ public:
+  static std::unique_ptr<Session> Make(std::unique_ptr<detail::Engine> engine) {
+    return std::unique_ptr<Session>(new Session(std::move(engine)));
+  }
+};
+
+}  // namespace triune::compute

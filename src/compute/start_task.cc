@@ -1,0 +1,33 @@
+#include "compute/start_task.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "compute/task_error.h"
+
+namespace triune::compute {
+
+TimePoint DeadlineIn(Duration timeout) {
+  return timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
+}
+
+void StartWithOptions(detail::Engine& engine, detail::Task& task) {
+  Status status = engine.Check(*task.options());
+  if (!status.ok()) task.Abandon(std::move(status));
+  task.Start();
+  const Duration timeout = task.options()->timeout;
+  if (timeout != Duration::max()) engine.AbandonAt(task, DeadlineIn(timeout));
+}
+
+bool CancelFamily(detail::Task& task, const CancelOptions& options) {
+  // The children first seen after this are cancelled by whoever submits them.
+  Status error =
+      MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, task.Name() + " was cancelled", task.Name());
+  const bool was_in_time = task.Abandon(std::move(error), options.recursive, options.force);
+  if (options.recursive) {
+    for (const auto& child : task.Children()) CancelFamily(*child, options);
+  }
+  return was_in_time;
+}
+
+}  // namespace triune::compute
