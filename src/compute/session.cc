@@ -39,6 +39,7 @@ Session::NamedActors::~NamedActors() { directory->Clear(); }
 void Session::StartWithOptions(detail::Task& task) {
   Status status = engine_->Check(*task.options());
   if (!status.ok()) task.Abandon(std::move(status));
+  task.SetCaptures(task.options()->capture_child_tasks && task.options()->placement_group);
   task.Start();
   Duration timeout = task.options()->timeout;
   if (timeout != Duration::max()) engine_->AbandonAt(task, DeadlineIn(timeout));
@@ -77,6 +78,7 @@ detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
   } else if (actor.options().detached) {
     status = InvalidArgument("a detached actor needs a name");
   }
+  if (status.ok() && !actor.options().AsksForNothing()) status = engine_->resources().Check(actor.options());
   if (status.ok()) {
     actor.Create();
   } else {
@@ -88,5 +90,19 @@ detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
 Result<detail::Pointer<detail::ActorCore>> Session::FindActor(std::string_view name, const std::type_info& type) {
   return named_.directory->Find(name, type);
 }
+
+PlacementGroup Session::CreatePlacementGroup(PlacementGroupOptions options) {
+  return engine_->resources().CreatePlacementGroup(std::move(options));
+}
+bool Session::RemovePlacementGroup(const PlacementGroup& group) {
+  return engine_->resources().RemovePlacementGroup(group);
+}
+Result<PlacementGroup> Session::GetPlacementGroup(std::string_view name) const {
+  return engine_->resources().GetPlacementGroup(name);
+}
+std::vector<PlacementGroupInfo> Session::PlacementGroups() const { return engine_->resources().PlacementGroups(); }
+
+std::map<std::string, double> Session::ClusterResources() const { return engine_->resources().Total(); }
+std::map<std::string, double> Session::AvailableResources() const { return engine_->resources().Available(); }
 
 }  // namespace triune

@@ -60,12 +60,17 @@ Status WaitsForItself(detail::Object& object) {
 }  // namespace
 
 LocalEngine::LocalEngine(const Amounts& total)
-    : admission_(total, pool_), pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
+    : admission_(std::make_shared<Admission>(total, pool_)), pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
+
+LocalEngine::~LocalEngine() {
+  pool_.Drain([this] { return admission_->FailStranded(); });
+  admission_->Close();
+}
 
 void LocalEngine::Enqueue(detail::Task& task) noexcept {
   const bool was_announced = task.must_wait();  // it may be gone right after
-  if (Admission::Concerns(task)) {
-    admission_.Enqueue(task);
+  if (Admission::Concerns(task) || admission_->is_crowded()) {
+    admission_->Enqueue(task);
   } else {
     pool_.Enqueue(task);
   }
@@ -83,6 +88,8 @@ bool LocalEngine::RunHere(detail::Object& object) {
   if (task == nullptr || layers >= kMostLayers || task->phase() != detail::Task::kQueued) return false;
   if (task->actor() == nullptr && Admission::Concerns(*task)) return false;
   const bool joins = !pool_.IsWorker() && !IsGuestOf(pool_);
+  // The threads that are left are for actors then.
+  if (joins && task->actor() == nullptr && !task->actor_creation() && admission_->is_crowded()) return false;
   if (joins && !pool_.TryBeginRunning()) return false;
   Guest here{.pool = pool_, .outer = guest};
   if (joins) guest = &here;

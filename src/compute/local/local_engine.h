@@ -15,16 +15,19 @@ class LocalEngine final : public detail::Engine {
  public:
   /// `total`: at least one processor.
   explicit LocalEngine(const Amounts& total);
+  ~LocalEngine() override;
 
   void Enqueue(detail::Task& task) noexcept override;
   void Announce(detail::Task& task) noexcept override;
   void Dismiss(detail::Task& task) noexcept override;
+  void Capture(detail::Task& task) noexcept override { admission_->Capture(task); }
   void BeginHolding() noexcept override { pool_.BeginHolding(); }
   void EndHolding() noexcept override { pool_.EndHolding(); }
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
-  Status Check(const TaskOptions& options) override { return admission_.Check(options); }
+  Status Check(const TaskOptions& options) override { return admission_->Check(options); }
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
+  detail::Resources& resources() noexcept override { return *admission_; }
 
  private:
   /// True when that has made the object ready.
@@ -34,8 +37,8 @@ class LocalEngine final : public detail::Engine {
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
   Timer timer_{pool_};
-  Admission admission_;
-  WorkerPool pool_;  // its destructor waits for tasks, which need the others
+  std::shared_ptr<Admission> admission_;  // what actors have refers to it, and may outlive all this
+  WorkerPool pool_;                       // its destructor waits for tasks, which need the others
 };
 
 }  // namespace triune::compute

@@ -129,8 +129,12 @@ TEST(Place, RandomClusters) {
       node.Subtract(bundles[i], node.ChooseGpus(bundles[i]));
     }
     const std::set<size_t> used(placement->begin(), placement->end());
-    if (strategy == PlacementStrategy::kStrictPack) ASSERT_EQ(used.size(), 1);
-    if (strategy == PlacementStrategy::kStrictSpread) ASSERT_EQ(used.size(), bundles.size());
+    if (strategy == PlacementStrategy::kStrictPack) {
+      ASSERT_EQ(used.size(), 1);
+    }
+    if (strategy == PlacementStrategy::kStrictSpread) {
+      ASSERT_EQ(used.size(), bundles.size());
+    }
   }
   EXPECT_GT(placed, 500);
 }

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "triune/core/detail/object.h"
+#include "triune/core/detail/resources.h"
 #include "triune/core/detail/runnable.h"
 #include "triune/core/detail/task.h"
 #include "triune/time.h"
@@ -27,6 +28,8 @@ class Engine : public TaskRunner {
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
+  /// What there is for tasks, actors and placement groups.
+  virtual Resources& resources() noexcept = 0;
 };
 
 }  // namespace triune::detail

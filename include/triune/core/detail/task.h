@@ -29,6 +29,8 @@ class TaskRunner {
   virtual void Dismiss(Task&) noexcept {}
   /// The task was abandoned while it waited for arguments; others may wait behind it.
   virtual void Abandoned(Task&) noexcept {}
+  /// The task was submitted by one that captures its children, on this thread; nobody else knows it yet.
+  virtual void Capture(Task&) noexcept {}
 
  protected:
   ~TaskRunner() = default;
@@ -65,6 +67,11 @@ class Task : public Object, public Runnable {
   /// Null: the default ones.
   const TaskOptions* options() const noexcept { return options_.get(); }
   TaskRunner& runner() const noexcept { return runner_; }
+  /// Before it is started, or when it is captured.
+  void SetOptions(std::shared_ptr<const TaskOptions> options) noexcept { options_ = std::move(options); }
+  /// Whether tasks that it submits are in its placement group.
+  bool captures() const noexcept { return captures_; }
+  void SetCaptures(bool captures) noexcept { captures_ = captures; }
   /// For people: the option, or what FunctionName says.
   std::string Name() const;
   bool cancelled() const noexcept { return cancel_.load(std::memory_order_relaxed) != kWanted; }
@@ -152,7 +159,7 @@ class Task : public Object, public Runnable {
   void UnlockChildren(Task* first) noexcept;
 
   TaskRunner& runner_;
-  const std::shared_ptr<const TaskOptions> options_;
+  std::shared_ptr<const TaskOptions> options_;
   std::atomic<uint32_t> pending_{1};  ///< Dependencies, and one until Start.
   std::atomic<uint8_t> cancel_{kWanted};
 
@@ -165,6 +172,7 @@ class Task : public Object, public Runnable {
   bool has_value_ = false;
 
  private:
+  bool captures_ = false;
   // Tasks that were submitted inside another that is still running know it, and it them. The links between siblings
   // belong to the parent's lock.
   Task* parent_ = nullptr;
