@@ -78,7 +78,9 @@ detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
   } else if (actor.options().detached) {
     status = InvalidArgument("a detached actor needs a name");
   }
-  if (status.ok() && !actor.options().AsksForNothing()) status = engine_->resources().Check(actor.options());
+  if (status.ok() && (!actor.options().AsksForNothing() || actor.options().bundle != -1)) {
+    status = engine_->resources().Check(actor.options());
+  }
   if (status.ok()) {
     actor.Create();
   } else {
