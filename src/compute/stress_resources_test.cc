@@ -63,11 +63,30 @@ struct Asked {
 };
 
 struct Stage {
-  Session* session;
-  double cpus;
-  Meter meter;
-  std::mutex mutex;
-  std::vector<PlacementGroup> groups;
+  Session* session = nullptr;
+  double cpus = 0;
+  Meter meter{};
+  std::mutex mutex{};
+  std::vector<PlacementGroup> groups{};
+  std::atomic<int> playing{0};
+  std::vector<ObjectRef<void>> plays{};
+
+  /// Whether nobody makes anything new any more.
+  bool IsOver() {
+    std::lock_guard lock(mutex);
+    for (auto& play : plays) {
+      if (!play.ready()) return false;
+    }
+    return playing == 0;  // one that was cancelled may still be at it
+  }
+  void RemoveGroups() {
+    std::vector<PlacementGroup> all;
+    {
+      std::lock_guard lock(mutex);
+      all.swap(groups);
+    }
+    for (auto& group : all) session->RemovePlacementGroup(group);
+  }
 
   PlacementGroup AnyGroup(Dice& dice) {
     std::lock_guard lock(mutex);
@@ -112,6 +131,7 @@ class Holder {
 
 /// One thread, or one task, that does this and that.
 void Play(Stage* stage, uint64_t seed, int steps, int depth) {
+  ++stage->playing;
   Dice dice(seed);
   Session& session = *stage->session;
   std::vector<ObjectRef<void>> tasks;
@@ -136,11 +156,13 @@ void Play(Stage* stage, uint64_t seed, int steps, int depth) {
         break;
       }
       case 2:
-        // Waits for children, with processors only: others would wait for each other.
         if (depth == 0) break;
-        tasks.push_back(
-            session.With({.cpus = some_cpus, .placement_group = group, .capture_child_tasks = dice.OneIn(2)})
-                .Submit([stage, own = dice.Seed(), depth] { Play(stage, own, 4, depth - 1); }));
+        {
+          auto play = session.With({.cpus = some_cpus, .placement_group = group, .capture_child_tasks = dice.OneIn(2)})
+                          .Submit([stage, own = dice.Seed(), depth] { Play(stage, own, 4, depth - 1); });
+          std::lock_guard lock(stage->mutex);
+          stage->plays.push_back(std::move(play));
+        }
         break;
       case 3: {
         ActorOptions options{.cpus = some_cpus,
@@ -179,11 +201,11 @@ void Play(Stage* stage, uint64_t seed, int steps, int depth) {
           }
         }
         session.RemovePlacementGroup(removed);
-        // As long as it has actors it must not wait: they may have what the task needs.
         session.Submit([] {});
       }
     }
   }
+  --stage->playing;
 }
 
 class ResourcesStressTest : public StressTest {};
@@ -191,20 +213,21 @@ INSTANTIATE_TEST_SUITE_P(Cpus, ResourcesStressTest, ::testing::Values(1, 2, 8), 
 
 TEST_P(ResourcesStressTest, AllIsThereInTheEnd) {
   RepeatFor(StressTime(), [&](uint64_t seed) {
+    Stage stage{.cpus = static_cast<double>(GetParam())};
     Session session({.cpus = GetParam(), .gpus = kGpus, .memory = 100, .resources = {{"disk", kDisks}}});
-    Stage stage{.session = &session, .cpus = static_cast<double>(GetParam())};
+    stage.session = &session;
     std::vector<std::thread> players;
     for (uint64_t i = 0; i < 3; ++i) {
       players.emplace_back([&stage, seed, i] { Play(&stage, seed * 10 + i, 60, 2); });
     }
     for (auto& player : players) player.join();
-    // Tasks that still run may make more of them.
+    // Groups may have what somebody waits for who makes more of them.
     ASSERT_TRUE(Eventually([&] {
-      std::lock_guard lock(stage.mutex);
-      for (auto& group : stage.groups) session.RemovePlacementGroup(group);
-      stage.groups.clear();
-      return session.AvailableResources() == session.ClusterResources();
+      const bool is_over = stage.IsOver();
+      stage.RemoveGroups();
+      return is_over;
     }));
+    ASSERT_TRUE(Eventually([&] { return session.AvailableResources() == session.ClusterResources(); }));
     EXPECT_EQ(stage.meter.errors(), 0);
     auto all = session.With({.cpus = stage.cpus, .gpus = kGpus, .memory = 100, .resources = {{"disk", kDisks}}});
     EXPECT_TRUE(session.Get(all.Submit([] {}), kHangGuard).ok());
@@ -226,6 +249,7 @@ TEST_P(ResourcesStressTest, SessionsEnd) {
                                   false);
       Play(stage.get(), seed, 60, 2);
     }
+    stage->plays.clear();
     left.clear();
     EXPECT_EQ(stage->meter.errors(), 0);
   });

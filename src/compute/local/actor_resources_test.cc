@@ -6,7 +6,6 @@
 #include <chrono>
 #include <latch>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -93,13 +92,13 @@ TEST_P(ActorResources, GpusAreTheActorsOwn) {
 }
 
 TEST_P(ActorResources, CreationWaitsForThem) {
-  std::optional first = session_.CreateActor<Worker>(ActorOptions{.gpus = 2});
-  ASSERT_TRUE(session_.Get(first->Ready()).ok());
+  auto first = session_.CreateActor<Worker>(ActorOptions{.gpus = 2});
+  ASSERT_TRUE(session_.Get(first.Ready()).ok());
   auto second = session_.CreateActor<Worker>(ActorOptions{.gpus = 1});
   auto call = second.Call(&Worker::Gpus);
   EXPECT_EQ(KindOf(session_.Get(second.Ready(), milliseconds(1))), ErrorKind::kGetTimeout);
   EXPECT_EQ(*session_.Get(session_.Submit([] { return 5; })), 5) << "others are not held up";
-  first.reset();
+  first = {};
   EXPECT_EQ(session_.Get(call)->size(), 1);
 }
 
@@ -164,8 +163,8 @@ TEST_P(ActorResources, WhatCanNeverBeIsAnError) {
 }
 
 TEST_P(ActorResources, KilledOrCancelledBeforeTheyWereThere) {
-  std::optional first = session_.CreateActor<Worker>(ActorOptions{.gpus = 2});
-  ASSERT_TRUE(session_.Get(first->Ready()).ok());
+  auto first = session_.CreateActor<Worker>(ActorOptions{.gpus = 2});
+  ASSERT_TRUE(session_.Get(first.Ready()).ok());
   auto killed = session_.CreateActor<Worker>(ActorOptions{.gpus = 1});
   auto cancelled = session_.CreateActor<Worker>(ActorOptions{.gpus = 1});
   auto third = session_.CreateActor<Worker>(ActorOptions{.gpus = 1});
@@ -177,7 +176,7 @@ TEST_P(ActorResources, KilledOrCancelledBeforeTheyWereThere) {
   EXPECT_TRUE(session_.Cancel(cancelled.Ready()));
   EXPECT_EQ(KindOf(session_.Get(of_killed).status()), ErrorKind::kActorDied);
   EXPECT_EQ(KindOf(session_.Get(of_cancelled).status()), ErrorKind::kActorDied);
-  first.reset();
+  first = {};
   EXPECT_EQ(*session_.Get(third.Call(&Worker::One)), 1);
   EXPECT_EQ(*session_.Get(restarted.Call(&Worker::One)), 1);
 }

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <latch>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -103,8 +102,8 @@ TEST_P(PlacementGroups, TasksAndActorsRunInThem) {
 }
 
 TEST_P(PlacementGroups, WaitForTheirResourcesAndTheirTasksForThem) {
-  std::optional holder = session_.CreateActor<Counter>(ActorOptions{.gpus = 2});
-  ASSERT_TRUE(session_.Get(holder->Ready()).ok());
+  auto holder = session_.CreateActor<Counter>(ActorOptions{.gpus = 2});
+  ASSERT_TRUE(session_.Get(holder.Ready()).ok());
   auto group = Make("late");
   auto task = session_.With({.placement_group = group}).Submit(One);
   auto actor = session_.CreateActor<Counter>(ActorOptions{.placement_group = group});
@@ -112,7 +111,7 @@ TEST_P(PlacementGroups, WaitForTheirResourcesAndTheirTasksForThem) {
   EXPECT_EQ(group.state(), PlacementGroupState::kPending);
   EXPECT_EQ(*session_.Get(session_.Submit(One)), 1) << "nothing of it is taken yet";
   EXPECT_FALSE(task.ready());
-  holder.reset();
+  holder = {};
   EXPECT_EQ(*session_.Get(task), 1);
   EXPECT_EQ(*session_.Get(actor.Call(&Counter::Add, 1)), 1);
   EXPECT_TRUE(group.Ready().ready());
