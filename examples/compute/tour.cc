@@ -17,6 +17,7 @@ using triune::ActorHandle;
 using triune::ActorOptions;
 using triune::ErrorKindName;
 using triune::ObjectRef;
+using triune::PlacementStrategy;
 using triune::Result;
 using triune::RuntimeContext;
 using triune::Session;
@@ -187,6 +188,32 @@ Status ManyAtOnce(Session& session) {
   return {};
 }
 
+Status Resources(Session& session) {
+  // Takes its processors from others as long as it runs.
+  auto wide = session.With({.cpus = 2, .memory = 1e6}).Submit(Square, 3);
+  // Has its processor from its creation to its end.
+  auto counter = session.CreateActor<Counter>(ActorOptions{.cpus = 1}, 10);
+  TRIUNE_RETURN_IF_ERROR(session.Get(counter.Ready()));
+  TRIUNE_RETURN_IF_ERROR(session.Get(wide).status());
+  std::printf("processors: %g\n", session.ClusterResources()["CPU"]);
+  return {};
+}
+
+Status PlacementGroups(Session& session) {
+  auto group = session.CreatePlacementGroup(
+      {.bundles = {{.cpus = 1}, {.cpus = 2}}, .strategy = PlacementStrategy::kPack, .name = "trial-7"});
+  TRIUNE_RETURN_IF_ERROR(session.Get(group.Ready()));  // all bundles are reserved
+
+  auto counter = session.CreateActor<Counter>(ActorOptions{.cpus = 1, .placement_group = group, .bundle = 0}, 10);
+  auto nine = session.With({.cpus = 2, .placement_group = group}).Submit(Square, 3);
+  TRIUNE_ASSIGN_OR_RETURN(int sum, session.Get(counter.Call(&Counter::Add, nine)));
+  std::printf("in the group: %d\n", sum);
+
+  session.RemovePlacementGroup(group);                                    // and with it the actor
+  Print("removed", session.Get(counter.Call(&Counter::Value)).status());  // ACTOR_DIED
+  return {};
+}
+
 Status Run() {
   Session session({.cpus = 4});
   TRIUNE_RETURN_IF_ERROR(Tasks(session));
@@ -198,7 +225,9 @@ Status Run() {
   TRIUNE_RETURN_IF_ERROR(Actors(session));
   TRIUNE_RETURN_IF_ERROR(NamedActors(session));
   TRIUNE_RETURN_IF_ERROR(Restarts(session));
-  return ManyAtOnce(session);
+  TRIUNE_RETURN_IF_ERROR(ManyAtOnce(session));
+  TRIUNE_RETURN_IF_ERROR(Resources(session));
+  return PlacementGroups(session);
 }
 
 }  // namespace

@@ -43,7 +43,11 @@ ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> option
 ActorTask::~ActorTask() { actor_.Unref(); }
 
 void ActorTask::Run() noexcept {
-  RunIfFirst();
+  if (auto lease = actor_.needs_lease_ ? actor_.Lease() : nullptr) {
+    lease->Around([this] { RunIfFirst(); });
+  } else {
+    RunIfFirst();
+  }
   actor_.CallDone(*this);
   Unref();
 }
@@ -81,7 +85,10 @@ void StartCall(ActorCore& actor, ActorTask& task) noexcept {
 }
 
 ActorCore::ActorCore(Engine& engine, ActorOptions options)
-    : engine_(engine), options_(std::move(options)), id_(NewCallerId()) {}
+    : engine_(engine),
+      options_(engine.resources().Captured(std::move(options))),
+      id_(NewCallerId()),
+      needs_lease_(!options_.AsksForNothing()) {}
 
 ActorCore::~ActorCore() = default;
 
@@ -97,6 +104,7 @@ void ActorCore::Unref() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (directory_ != nullptr) directory_->Remove(*this);
   EndInstance(false);
+  EndLease();
   creation_ = {};
   ForgetIt();
 }
@@ -136,7 +144,11 @@ void ActorCore::Enqueue(Task& task) noexcept {
   // All this may be gone when the task is queued.
   Engine* const held = task.must_wait() ? &engine_ : nullptr;
   if (task.actor_creation()) {
-    Abandoned(task);
+    if (needs_lease_) {
+      engine_.resources().Reserve(*this);
+    } else {
+      Abandoned(task);
+    }
     task.Unref();
   } else {
     Put(static_cast<ActorTask&>(task));
@@ -229,7 +241,8 @@ void ActorCore::Put(ActorTask& task) noexcept {
   do {
     task.next_ = head;
   } while (!inbox_.compare_exchange_weak(head, &task));
-  if (head == nullptr) Wake();
+  // Before there is a lease nothing can be run; then somebody looks here.
+  if (head == nullptr && (!needs_lease_ || has_lease_.load())) Wake();
   // A call that has come in while a method would not return: nobody has the turn to take it out again.
   if (is_closed_.load()) FailInbox();
 }
@@ -247,7 +260,43 @@ void ActorCore::QueueTurn() noexcept {
   // Where a waiting thread took the turn, what was queued for it is still there, and will do.
   if (in_pool_.exchange(true)) return;
   Ref();
-  engine_.Schedule(*this);
+  Schedule(*this);
+}
+
+void ActorCore::Schedule(Runnable& work) noexcept {
+  if (needs_lease_) {
+    if (auto lease = Lease()) return lease->Schedule(work);
+  }
+  engine_.Schedule(work);
+}
+
+void ActorCore::Granted(std::shared_ptr<ActorLease> lease) noexcept {
+  bool is_late;
+  {
+    std::lock_guard lock(mutex_);
+    is_late = lease_is_over_;
+    if (!is_late) lease_ = lease;
+  }
+  if (is_late) lease->Release();
+  has_lease_.store(true);
+  Wake();
+}
+
+std::shared_ptr<ActorLease> ActorCore::Lease() noexcept {
+  std::lock_guard lock(mutex_);
+  return lease_;
+}
+
+void ActorCore::EndLease() noexcept {
+  if (!needs_lease_) return;
+  std::shared_ptr<ActorLease> lease;
+  {
+    std::lock_guard lock(mutex_);
+    lease_is_over_ = true;
+    lease = std::move(lease_);
+    lease_ = nullptr;
+  }
+  if (lease != nullptr) lease->Release();
 }
 
 void ActorCore::Run() noexcept {
@@ -273,6 +322,14 @@ bool ActorCore::TakeQueuedTurn(const Object* until) noexcept {
 }
 
 void ActorCore::TakeTurn(const Object* until) noexcept {
+  if (needs_lease_) {
+    if (auto lease = Lease()) return lease->Around([this, until] { TakeTurnWith(true, until); });
+  }
+  TakeTurnWith(false, until);
+}
+
+void ActorCore::TakeTurnWith(bool lease, const Object* until) noexcept {
+  turn_has_lease_ = lease;
   for (int calls = 0;; ++calls) {
     const bool may_run_calls = SeeToInstance() && !is_full();
     const bool is_enough = calls >= kCallsPerTurn || (until != nullptr && until->ready());
@@ -291,6 +348,12 @@ void ActorCore::TakeTurn(const Object* until) noexcept {
       }
       continue;
     }
+    if (needs_lease_ && !lease && has_lease_.load() && creation_pending_) {
+      // It has come meanwhile.
+      turn_.store(kQueued);
+      QueueTurn();
+      return;
+    }
     uint32_t running = kRunning;
     if (turn_.compare_exchange_strong(running, kNone)) return;
     turn_.store(kRunning);  // somebody has woken it meanwhile
@@ -300,14 +363,17 @@ void ActorCore::TakeTurn(const Object* until) noexcept {
 bool ActorCore::SeeToInstance() noexcept {
   if (kill_.load() != kNoKill && !SeeToKill()) return false;
   if (!creation_pending_) return true;
-  if (creation_->phase() == Task::kWaiting) return false;
+  const Task::Phase phase = creation_->phase();
+  if (phase == Task::kWaiting || (phase == Task::kQueued && needs_lease_ && !turn_has_lease_)) return false;
   Construct();
+  if (!has_instance_) EndLease();
   creation_pending_ = false;
   Unref();  // whoever has the turn has one, too
   return true;
 }
 
 void ActorCore::Construct() noexcept {
+  creation_->SetCaptures(options_.capture_child_tasks && options_.placement_group);
   BeginCall(*creation_);
   creation_->RunIfFirst();
   EndCall(*creation_);
@@ -333,9 +399,7 @@ bool ActorCore::SeeToKill() noexcept {
   const bool may_restart = can_restart();
   const uint32_t request = kill_.exchange(kNoKill);
   EndInstance(true);
-  if (creation_pending_)
-    creation_->Abandon(
-        compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name()));
+  if (creation_pending_) creation_->Abandon(Killed());
   if (request == kRestart && may_restart && !creation_pending_) {
     ++restarts_;
     Status status = creation_->Try(restarts_, false);
@@ -346,11 +410,19 @@ bool ActorCore::SeeToKill() noexcept {
   } else {
     Die(Killed());
   }
+  EndLease();
   return true;
 }
 
 Status ActorCore::Killed() const {
-  return compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name());
+  std::string message = Name() + " was killed";
+  if (group_removed_.load()) message += ": its placement group was removed";
+  return compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, std::move(message), Name());
+}
+
+void ActorCore::PlacementGroupRemoved() noexcept {
+  group_removed_.store(true);
+  Kill(false);
 }
 
 void ActorCore::Die(Status why) noexcept {
@@ -419,6 +491,7 @@ void ActorCore::RunCall(Pointer<ActorTask> task) noexcept {
     if (is_closed_.load()) task->Abandon(CopyOf(death_));
     Settle(*task);
   } else if (serial()) {
+    if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
     BeginCall(*task);
     task->RunIfFirst();
     EndCall(*task);
@@ -429,7 +502,8 @@ void ActorCore::RunCall(Pointer<ActorTask> task) noexcept {
       std::lock_guard lock(mutex_);
       running_.insert(task.get());
     }
-    engine_.Schedule(*task.Release());
+    if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
+    Schedule(*task.Release());
   }
 }
 
@@ -477,10 +551,9 @@ void ActorCore::Kill(bool restart) noexcept {
   while (before < request && !kill_.compare_exchange_weak(before, request)) {
   }
   auto why = [&] {
-    return for_good
-               ? compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable, Name() + " was killed", Name())
-               : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
-                                    Name() + " was restarted while the call ran", Name());
+    return for_good ? Killed()
+                    : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                                         Name() + " was restarted while the call ran", Name());
   };
   std::vector<Pointer<Task>> running;
   if (serial()) {

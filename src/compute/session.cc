@@ -36,7 +36,6 @@ Session::~Session() = default;
 Session::NamedActors::~NamedActors() { directory->Clear(); }
 
 void Session::StartWithOptions(detail::Task& task) { compute::StartWithOptions(*engine_, task); }
-
 Status Session::WaitFor(detail::Object& object, Duration timeout) {
   if (!object.ready()) {
     detail::Object* objects[] = {&object};
@@ -63,17 +62,18 @@ bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
 detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
                                                        detail::Pointer<detail::CreationTask> creation) {
   actor.SetCreation(std::move(creation));
-  if (is_foreign_) {
-    actor.Refuse(Unimplemented("actors can't be made by tasks in processes"));
-    return {};
-  }
   detail::Pointer<detail::ActorCore> existing;
   Status status;
-  if (!actor.options().name.empty()) {
+  if (is_foreign_) {
+    status = engine_->resources().Check(actor.options());
+  } else if (!actor.options().name.empty()) {
     status = named_.directory->Add(named_.directory, actor, &existing);
     if (existing) status = AlreadyExists("there is another that is meant");
   } else if (actor.options().detached) {
     status = InvalidArgument("a detached actor needs a name");
+  }
+  if (status.ok() && (!actor.options().AsksForNothing() || actor.options().bundle != -1)) {
+    status = engine_->resources().Check(actor.options());
   }
   if (status.ok()) {
     actor.Create();
@@ -86,5 +86,19 @@ detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
 Result<detail::Pointer<detail::ActorCore>> Session::FindActor(std::string_view name, const std::type_info& type) {
   return named_.directory->Find(name, type);
 }
+
+PlacementGroup Session::CreatePlacementGroup(PlacementGroupOptions options) {
+  return engine_->resources().CreatePlacementGroup(std::move(options));
+}
+bool Session::RemovePlacementGroup(const PlacementGroup& group) {
+  return engine_->resources().RemovePlacementGroup(group);
+}
+Result<PlacementGroup> Session::GetPlacementGroup(std::string_view name) const {
+  return engine_->resources().GetPlacementGroup(name);
+}
+std::vector<PlacementGroupInfo> Session::PlacementGroups() const { return engine_->resources().PlacementGroups(); }
+
+std::map<std::string, double> Session::ClusterResources() const { return engine_->resources().Total(); }
+std::map<std::string, double> Session::AvailableResources() const { return engine_->resources().Available(); }
 
 }  // namespace triune

@@ -14,6 +14,7 @@ TimePoint DeadlineIn(Duration timeout) {
 void StartWithOptions(detail::Engine& engine, detail::Task& task) {
   Status status = engine.Check(*task.options());
   if (!status.ok()) task.Abandon(std::move(status));
+  task.SetCaptures(task.options()->capture_child_tasks && task.options()->placement_group);
   task.Start();
   const Duration timeout = task.options()->timeout;
   if (timeout != Duration::max()) engine.AbandonAt(task, DeadlineIn(timeout));

@@ -95,7 +95,8 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   if (before == kQueued) DropArguments();
   LeaveFamily();
   SetReady(std::move(error));
-  if (before == kWaiting) runner_.Abandoned(*this);
+  // An actor may wait for more than the arguments of its constructor.
+  if (before == kWaiting || (before == kQueued && actor_creation())) runner_.Abandoned(*this);
   return true;
 }
 
@@ -109,6 +110,10 @@ void Task::UnlockChildren(Task* first) noexcept {
 }
 
 void Task::JoinFamily(Task& parent) noexcept {
+  if (parent.captures_) {
+    runner_.Capture(*this);
+    if (phase() == kDone) return;
+  }
   parent.Ref();
   parent_ = &parent;
   parent.LockChildren();

@@ -161,6 +161,9 @@ visits: 1
 killed: ACTOR_DIED
 after the restart: 10
 hits: 100
+processors: 4
+in the group: 19
+removed: ACTOR_DIED
 """
 
 

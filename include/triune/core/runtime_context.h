@@ -17,7 +17,7 @@ class RuntimeContext {
   static int attempt() noexcept;
   /// Name for people; empty outside of a task.
   static std::string task_name();
-  /// The numbers of the GPUs that the task was given; empty when it has asked for none.
+  /// The numbers of the GPUs that the task was given, or the actor whose method it is; empty when none were asked for.
   static std::vector<int> gpu_ids();
 };
 

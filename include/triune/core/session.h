@@ -21,6 +21,7 @@
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/object_ref.h"
+#include "triune/core/placement_group.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
 #include "triune/time.h"
@@ -168,6 +169,22 @@ class Session {
   bool Cancel(const ObjectRef<T>& reference, const CancelOptions& options = {}) {
     return Cancel(*reference.object(), options);
   }
+
+  /// Reserves bundles of resources, all or none, for tasks and actors that name the group. Waits fairly, with the
+  /// tasks; see PlacementGroup::Ready.
+  PlacementGroup CreatePlacementGroup(PlacementGroupOptions options);
+  /// Its tasks fail with kTaskCancelled, also those that run, though their functions go on, and its actors are killed.
+  /// What these use comes back when they return. False when it was removed before.
+  bool RemovePlacementGroup(const PlacementGroup& group);
+  /// NotFound.
+  Result<PlacementGroup> GetPlacementGroup(std::string_view name) const;
+  /// All there are, and the latest of those that were removed.
+  std::vector<PlacementGroupInfo> PlacementGroups() const;
+
+  /// What the session has, by Ray's names: "CPU", "GPU", "memory" and others.
+  std::map<std::string, double> ClusterResources() const;
+  /// What of that neither runs, nor is held by an actor, nor reserved by a placement group.
+  std::map<std::string, double> AvailableResources() const;
 
  private:
   template <typename Function, typename... Arguments>

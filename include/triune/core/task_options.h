@@ -6,16 +6,12 @@
 #include <map>
 #include <string>
 
+#include "triune/core/isolation.h"
+#include "triune/core/placement_group.h"
 #include "triune/status.h"
 #include "triune/time.h"
 
 namespace triune {
-
-/// Where a task runs. kProcess: in another process of the same program, which a crash, a leak or a call of exit costs
-/// nothing but this task; for functions that are registered (triune/core/remote.h).
-enum class Isolation : uint8_t { kThread, kProcess };
-inline constexpr Isolation kThread = Isolation::kThread;
-inline constexpr Isolation kProcess = Isolation::kProcess;
 
 struct TaskOptions {
   std::string name{};  ///< In errors, listings and traces; otherwise the function's own name, where it can be told.
@@ -26,7 +22,12 @@ struct TaskOptions {
   double gpus = 0;
   double memory = 0;                          ///< Bytes.
   std::map<std::string, double> resources{};  ///< Others, by name: those of SessionOptions.
-  int retries = 0;                            ///< How often the function is called again after it has failed.
+  /// It runs with what is reserved there, and waits for the group.
+  PlacementGroup placement_group{};
+  int bundle = -1;  ///< Of the group, from 0; -1: any.
+  /// The tasks and actors that it makes are in the group, too, any bundle, unless they name one.
+  bool capture_child_tasks = false;
+  int retries = 0;  ///< How often the function is called again after it has failed.
   /// Which failures are worth another try; empty: all. Called on the thread that ran the function.
   std::function<bool(const Status&)> retry_on{};
   /// Counted from Submit. When it has passed the task fails, whether it had started or not; a function that runs can
@@ -35,7 +36,9 @@ struct TaskOptions {
   /// A process is ended with the task when its time is up, or it is cancelled by force.
   Isolation isolation = Isolation::kThread;
 
-  bool AsksForOneCpuOnly() const { return cpus == 1 && gpus == 0 && memory == 0 && resources.empty(); }
+  bool AsksForOneCpuOnly() const {
+    return cpus == 1 && gpus == 0 && memory == 0 && resources.empty() && !placement_group;
+  }
 };
 
 }  // namespace triune

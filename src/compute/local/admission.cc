@@ -2,91 +2,39 @@
 
 #include <algorithm>
 
-#include "base/strings.h"
+#include "compute/local/admission_parts.h"
 #include "compute/task_error.h"
 
 namespace triune::compute {
-
-/// A task with what it has been given.
-class Admission::Grant final : public detail::Runnable {
- public:
-  Grant(Admission& from, detail::Task& task, Amounts amounts, std::vector<int> gpus)
-      : from_(from), task_(task), amounts_(std::move(amounts)), gpus_(std::move(gpus)) {}
-
-  void Run() noexcept override;
-  bool DropIfStale() noexcept override { return false; }
-
-  Admission& from_;
-  detail::Task& task_;
-  const Amounts amounts_;
-  const std::vector<int> gpus_;
-  Grant* outer_ = nullptr;  ///< A task that waits may run others on its thread.
-};
-
-/// What is dropped meanwhile goes when the mutex is free again: it may be the last to refer to something of the user's.
-class Admission::Locked {
- public:
-  explicit Locked(Admission& admission) : admission_(admission) { admission_.mutex_.lock(); }
-  ~Locked() {
-    auto dropped = std::move(admission_.dropped_);
-    admission_.dropped_.clear();
-    admission_.mutex_.unlock();
-  }
-  Locked(const Locked&) = delete;
-  Locked& operator=(const Locked&) = delete;
-
- private:
-  Admission& admission_;
-};
-
 namespace {
 
-thread_local constinit void* this_grant = nullptr;
+constexpr int kMostPassedOver = 64;
 
-Result<Amounts> Demand(const TaskOptions& options) {
-  return Amounts::Of(options.cpus, options.gpus, options.memory, options.resources);
-}
+/// Of the processors that the pool stands for: what is in a group was taken from it before.
+int64_t CpusOfPool(const Want& want) { return want.group == 0 ? want.amounts.cpus() : 0; }
 
 }  // namespace
 
-void Admission::Grant::Run() noexcept {
-  outer_ = static_cast<Grant*>(this_grant);
-  this_grant = this;
-  task_.Run();
-  this_grant = outer_;
-  from_.Release(*this);
-  delete this;
+Admission::Admission(const Amounts& total, WorkerPool& pool) : pool_(pool), ledger_(total) {}
+Admission::~Admission() = default;
+
+int64_t Admission::ThreadsBeside(int64_t cpus) const {
+  return std::max<int64_t>(is_crowded() ? 1 : 0, (ledger_.available().cpus() - cpus) / Amounts::kOne) +
+         granted_threads_;
 }
 
-Admission::Admission(Amounts total, WorkerPool& pool)
-    : total_(std::move(total)),
-      pool_(pool),
-      available_(total_),
-      gpus_(static_cast<size_t>((total_.gpus() + Amounts::kOne - 1) / Amounts::kOne), Amounts::kOne) {
-  if (int64_t part = total_.gpus() % Amounts::kOne; part != 0) gpus_.back() = part;
-}
-
-Status Admission::Check(const TaskOptions& options) const {
-  TRIUNE_ASSIGN_OR_RETURN(Amounts demand, Demand(options));
-  if (demand.gpus() > Amounts::kOne && demand.gpus() % Amounts::kOne != 0) {
-    return InvalidArgument(StrCat("more than one GPU must be a whole number of them: ", std::to_string(options.gpus)));
-  }
-  if (!total_.Covers(demand)) {
-    return MakeError(
-        ErrorKind::kUnschedulable, StatusCode::kFailedPrecondition,
-        "more is asked for than the session has: wanted " + demand.ToString() + "; has " + total_.ToString());
-  }
-  return {};
-}
-
-void Admission::Enqueue(detail::Task& task) noexcept {
-  Amounts demand = *Demand(*task.options());
-  pool_.BeginHolding();
+void Admission::Enqueue(Want want, Waiting waiting) noexcept {
+  if (waiting.task != nullptr) pool_.BeginHolding();
   Locked lock(*this);
-  Kind& kind = kinds_[demand];
-  kind.demand = std::move(demand);
-  kind.tasks.push_back(&task);
+  if (want.group != 0 && !groups_.contains(want.group)) {
+    Kind late;
+    late.waiting.push_back(std::move(waiting));
+    FailAll(late, FailedPrecondition("its placement group was removed"));
+    return;
+  }
+  kinds_[std::move(want)].waiting.push_back(std::move(waiting));
   TryAdmit();
+  if (!kinds_.empty()) pool_.WakeDrain();
 }
 
 void Admission::OnThreadFree() noexcept {
@@ -100,123 +48,227 @@ void Admission::OnTaskDone() noexcept {
   TryAdmit();
 }
 
-int64_t Admission::ThreadsBeside(int64_t cpus) const {
-  return std::max<int64_t>(0, total_.cpus() - cpus) / Amounts::kOne + granted_threads_;
-}
-
-Admission::Kind* Admission::Choose() {
-  // What those that were passed over too often do not get together is kept for them.
-  Amounts kept;
-  for (auto& [demand, kind] : kinds_) {
-    if (kind.passed_over > kMostPassedOver) kept.Add(available_.LackingOf(demand));
+Admission::Kinds::iterator Admission::Choose(Ledger::Kept* kept) {
+  for (auto& [want, kind] : kinds_) {
+    if (kind.passed_over > kMostPassedOver) kept->Add(ledger_, want);
   }
   // Starts behind the kind that was served last, and goes round.
   auto at = kinds_.upper_bound(last_);
   for (size_t i = 0; i < kinds_.size(); ++i, ++at) {
     if (at == kinds_.end()) at = kinds_.begin();
-    if (available_.Covers(at->second.demand) && !kept.SharesWith(at->second.demand)) return &at->second;
+    if (pools_turn_ && CpusOfPool(at->first) != 0) continue;
+    if (ledger_.Fits(at->first, *kept)) return at;
   }
-  return nullptr;
+  return kinds_.end();
 }
 
-bool Admission::TakeGpus(int64_t amount, std::vector<int>* gpus) {
-  if (amount == 0) return true;
-  std::vector<size_t> taken;
-  const int64_t of_each = std::min(amount, Amounts::kOne);
-  // The fullest that will do: whole ones stay for those who want them.
-  std::vector<size_t> order(gpus_.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return gpus_[a] < gpus_[b]; });
-  for (size_t i : order) {
-    if (gpus_[i] < of_each || static_cast<int64_t>(taken.size()) * Amounts::kOne >= amount) continue;
-    taken.push_back(i);
+void Admission::DropUnwanted() {
+  for (auto kind = kinds_.begin(); kind != kinds_.end();) {
+    auto& waiting = kind->second.waiting;
+    while (!waiting.empty() && waiting.front().task != nullptr &&
+           waiting.front().task->phase() != detail::Task::kQueued) {
+      dropped_.push_back(detail::Pointer<detail::Task>::Adopt(waiting.front().task));
+      if (waiting.front().actor) later_.push_back([actor = std::move(waiting.front().actor)] {});
+      waiting.pop_front();
+      pool_.EndHolding();
+    }
+    kind = waiting.empty() ? kinds_.erase(kind) : std::next(kind);
   }
-  if (static_cast<int64_t>(taken.size()) * of_each < amount) return false;
-  for (size_t i : taken) {
-    gpus_[i] -= of_each;
-    gpus->push_back(static_cast<int>(i));
-  }
-  return true;
 }
 
 void Admission::TryAdmit() {
+  if (is_closed_) return;
   while (true) {
-    // Cancelled tasks want nothing any more.
-    for (auto kind = kinds_.begin(); kind != kinds_.end();) {
-      auto& tasks = kind->second.tasks;
-      while (!tasks.empty() && tasks.front()->phase() != detail::Task::kQueued) {
-        dropped_.push_back(detail::Pointer<detail::Task>::Adopt(tasks.front()));
-        tasks.pop_front();
-        pool_.EndHolding();
-      }
-      kind = tasks.empty() ? kinds_.erase(kind) : std::next(kind);
-    }
+    DropUnwanted();
     if (pools_turn_ && !pool_.AnyQueued()) pools_turn_ = false;
-    Kind* kind = kinds_.empty() || pools_turn_ ? nullptr : Choose();
+    is_crowded_.store(ledger_.cpus_for_tasks() < Amounts::kOne, std::memory_order_relaxed);
     pool_.Watch(kinds_.empty() ? nullptr : this);
-    if (kind == nullptr) break;
-    const int64_t beside = ThreadsBeside(cpus_in_use_ + kind->demand.cpus());
+    if (kinds_.empty()) break;
+    Ledger::Kept kept;
+    auto kind = Choose(&kept);
+    if (kind == kinds_.end()) break;
+    const int64_t cpus = CpusOfPool(kind->first);
+    const int64_t beside = ThreadsBeside(cpus);
     pool_.SetLimit(beside);
-    if (pool_.running() > beside) return;  // they are told, and the next to be free comes here
-    std::vector<int> gpus;
-    if (!TakeGpus(kind->demand.gpus(), &gpus)) break;  // there is enough, but not of one
-    available_.Subtract(kind->demand);
-    cpus_in_use_ += kind->demand.cpus();
-    ++granted_threads_;
-    last_ = kind->demand;
-    kind->passed_over = 0;
-    for (auto& [demand, other] : kinds_) {
-      if (&other != kind && !available_.Covers(demand)) ++other.passed_over;
-    }
-    detail::Task& task = *kind->tasks.front();
-    kind->tasks.pop_front();
-    pool_.SetLimit(beside + 1);
-    pool_.StartWith(*new Grant(*this, task, last_, std::move(gpus)));
+    // They are told, and the next to be free comes here.
+    if (cpus != 0 && pool_.running() > beside) return;
+    Admit(kind, kept, beside);
   }
-  pool_.SetLimit(ThreadsBeside(cpus_in_use_));
+  pool_.SetLimit(ThreadsBeside(0));
 }
 
-void Admission::Release(Grant& grant) noexcept {
+void Admission::Admit(Kinds::iterator kind, const Ledger::Kept& kept, int64_t beside) {
+  const Want& want = kind->first;
+  Waiting first = std::move(kind->second.waiting.front());
+  kind->second.waiting.pop_front();
+  kind->second.passed_over = 0;
+  if (first.group != nullptr) {
+    ledger_.AddGroup(first.group->id, want);
+    first.group->state = PlacementGroupState::kCreated;
+    later_.push_back([group = std::move(first.group)] { group->ready->SetReady(); });
+  } else if (first.actor) {
+    auto lease = std::make_shared<Lease>(shared_from_this(), *first.actor, ledger_.Take(want, kept, true));
+    if (want.group != 0) groups_.at(want.group).leases.insert(lease.get());
+    dropped_.push_back(detail::Pointer<detail::Task>::Adopt(first.task));
+    later_.push_back([this, actor = std::move(first.actor), given = std::move(lease)] {
+      actor->Granted(given);
+      pool_.EndHolding();
+    });
+  } else {
+    auto* grant = new Grant(*this, *first.task, ledger_.Take(want, kept, false));
+    if (want.group != 0) groups_.at(want.group).grants.insert(grant);
+    ++granted_threads_;
+    pool_.SetLimit(beside + 1);
+    pool_.StartWith(*grant);
+  }
+  last_ = want;
+  for (auto& [other_want, other] : kinds_) {
+    if (&other != &kind->second && other_want.group == want.group && !ledger_.Fits(other_want, {})) {
+      ++other.passed_over;
+    }
+  }
+}
+
+void Admission::Finish(Grant& grant) noexcept {
   {
     Locked lock(*this);
-    available_.Add(grant.amounts_);
-    cpus_in_use_ -= grant.amounts_.cpus();
+    ledger_.Return(grant.holding_);
     --granted_threads_;
-    for (int gpu : grant.gpus_) gpus_[static_cast<size_t>(gpu)] += std::min(grant.amounts_.gpus(), Amounts::kOne);
+    if (auto group = groups_.find(grant.holding_.group); group != groups_.end()) group->second.grants.erase(&grant);
     // What waits in the pool comes next, in case these would have all processors all the time.
-    pools_turn_ = pool_.AnyQueued();
+    if (grant.holding_.group == 0) pools_turn_ = pool_.AnyQueued();
     TryAdmit();
   }
+  grant.task_ = {};
   pool_.EndHolding();
 }
 
-void Admission::Suspend(const Grant& grant) noexcept {
+void Admission::GiveBack(Lease& lease) noexcept {
   Locked lock(*this);
-  cpus_in_use_ -= grant.amounts_.cpus();
-  --granted_threads_;
-  available_.Add(grant.amounts_.cpus_only());
+  ledger_.Return(lease.holding_);
+  if (auto group = groups_.find(lease.holding_.group); group != groups_.end()) group->second.leases.erase(&lease);
   TryAdmit();
 }
 
-void Admission::Resume(const Grant& grant) noexcept {
-  Locked lock(*this);
-  cpus_in_use_ += grant.amounts_.cpus();
-  ++granted_threads_;
-  available_.Subtract(grant.amounts_.cpus_only());
-  pool_.SetLimit(ThreadsBeside(cpus_in_use_));
+void Admission::Grant::Run() noexcept {
+  {
+    Use use(from_, &holding_, true);
+    task_->Run();
+  }
+  from_.Finish(*this);
+  delete this;
+}
+
+void Admission::Lease::Schedule(detail::Runnable& work) noexcept {
+  Locked lock(*from_);
+  if (holding_.is_returned || holding_.amounts.cpus() == 0) {
+    from_->pool_.Enqueue(work);
+    return;
+  }
+  ++from_->granted_threads_;
+  from_->pool_.SetLimit(from_->ThreadsBeside(0));
+  from_->pool_.StartWith(*new Turn(shared_from_this(), work));
+}
+
+void Admission::Lease::Around(const std::function<void()>& body) noexcept {
+  {
+    Locked lock(*from_);
+    from_->ledger_.Count(holding_, 1, 0);
+    from_->TryAdmit();
+  }
+  {
+    Use use(*from_, &holding_, false);
+    body();
+  }
+  Locked lock(*from_);
+  from_->ledger_.Count(holding_, -1, 0);
+  from_->TryAdmit();
+}
+
+void Admission::Turn::Run() noexcept {
+  Admission& admission = *lease_->from_;
+  {
+    Use use(admission, nullptr, true);
+    work_.Run();
+  }
+  {
+    Locked lock(admission);
+    --admission.granted_threads_;
+    admission.TryAdmit();
+  }
+  delete this;
 }
 
 void Admission::BeginBlocking() noexcept {
-  if (auto* grant = static_cast<Grant*>(this_grant)) grant->from_.Suspend(*grant);
+  for (Use* use = Use::innermost; use != nullptr; use = use->outer_) {
+    Locked lock(use->admission_);
+    if (use->has_thread_) --use->admission_.granted_threads_;
+    if (use->holding_ != nullptr) use->admission_.ledger_.Count(*use->holding_, -1, 1);
+    use->admission_.TryAdmit();
+  }
 }
+
 void Admission::EndBlocking() noexcept {
-  if (auto* grant = static_cast<Grant*>(this_grant)) grant->from_.Resume(*grant);
+  for (Use* use = Use::innermost; use != nullptr; use = use->outer_) {
+    Locked lock(use->admission_);
+    if (use->has_thread_) ++use->admission_.granted_threads_;
+    if (use->holding_ != nullptr) use->admission_.ledger_.Count(*use->holding_, 1, -1);
+    use->admission_.pool_.SetLimit(use->admission_.ThreadsBeside(0));
+  }
 }
 
 const std::vector<int>& Admission::Gpus() noexcept {
   static const std::vector<int> none;
-  auto* grant = static_cast<Grant*>(this_grant);
-  return grant == nullptr ? none : grant->gpus_;
+  const Holding* holding = Use::Current();
+  return holding == nullptr ? none : holding->gpus;
+}
+
+bool Admission::FailStranded() noexcept {
+  Locked lock(*this);
+  TryAdmit();
+  bool any = false;
+  for (auto kind = kinds_.begin(); kind != kinds_.end();) {
+    const Want& want = kind->first;
+    if (ledger_.CouldFit(want)) {
+      ++kind;
+      continue;
+    }
+    FailAll(kind->second, MakeError(ErrorKind::kUnschedulable, StatusCode::kFailedPrecondition,
+                                    "the session has ended while actors or placement groups had what was waited for: " +
+                                        want.amounts.ToString()));
+    kind = kinds_.erase(kind);
+    any = true;
+  }
+  return any;
+}
+
+void Admission::Close() noexcept {
+  Locked lock(*this);
+  for (auto& [want, kind] : kinds_) FailAll(kind, FailedPrecondition("the session has ended"));
+  kinds_.clear();
+  is_closed_ = true;
+}
+
+void Admission::FailAll(Kind& kind, const Status& why) {
+  for (Waiting& waiting : kind.waiting) {
+    if (waiting.group != nullptr) {
+      Forget(waiting.group);
+      later_.push_back([group = std::move(waiting.group), why] {
+        group->ready->SetReady(MakeError(ErrorKind::kUnschedulable, StatusCode::kFailedPrecondition,
+                                         group->Name() + " was not there yet: " + std::string(why.message()),
+                                         group->Name()));
+      });
+      continue;
+    }
+    dropped_.push_back(detail::Pointer<detail::Task>::Adopt(waiting.task));
+    later_.push_back([this, task = detail::Pointer<detail::Task>(waiting.task), actor = std::move(waiting.actor), why] {
+      const std::string name = actor ? actor->Name() : task->Name();
+      task->Abandon(MakeError(ErrorKind::kUnschedulable, StatusCode::kFailedPrecondition,
+                              name + " can't be run: " + std::string(why.message()), name, why));
+      pool_.EndHolding();
+    });
+  }
+  kind.waiting.clear();
 }
 
 }  // namespace triune::compute

@@ -85,6 +85,37 @@ Amounts Amounts::cpus_only() const {
   return only;
 }
 
+Amounts Amounts::gpus_only() const {
+  Amounts only;
+  if (int64_t amount = gpus(); amount != 0) only.amounts_["GPU"] = amount;
+  return only;
+}
+
+Amounts Amounts::without_cpus() const {
+  Amounts others = *this;
+  others.amounts_.erase("CPU");
+  return others;
+}
+
+void Amounts::AddCpus(int64_t amount) {
+  if (amount != 0) amounts_["CPU"] += amount;
+}
+
+bool Amounts::empty() const {
+  for (const auto& [name, amount] : amounts_) {
+    if (amount != 0) return false;
+  }
+  return true;
+}
+
+std::map<std::string, double> Amounts::ToNumbers() const {
+  std::map<std::string, double> numbers;
+  for (const auto& [name, amount] : amounts_) {
+    numbers[name] = static_cast<double>(amount) / static_cast<double>(kOne);
+  }
+  return numbers;
+}
+
 std::string Amounts::ToString() const {
   std::string text;
   for (const auto& [name, amount] : amounts_) {

@@ -31,6 +31,13 @@ class Amounts {
   /// Whether both name the same resource.
   bool SharesWith(const Amounts& other) const;
   Amounts cpus_only() const;
+  Amounts gpus_only() const;
+  Amounts without_cpus() const;
+  void AddCpus(int64_t amount);
+  /// Whether there is nothing of anything.
+  bool empty() const;
+  /// In whole units, by name.
+  std::map<std::string, double> ToNumbers() const;
   /// "CPU 2, GPU 0.5".
   std::string ToString() const;
 

@@ -72,15 +72,23 @@ uint64_t ObjectMemory() {
 }  // namespace
 
 LocalEngine::LocalEngine(const Amounts& total)
-    : admission_(total, pool_),
-      processes_(*this, {.object_memory = ObjectMemory(),
-                         .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))}),
+    : admission_(std::make_shared<Admission>(total, pool_)),
+      processes_(std::make_shared<ProcessPool>(
+          *this,
+          ProcessPoolOptions{.object_memory = ObjectMemory(),
+                             .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))})),
       pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
+
+LocalEngine::~LocalEngine() {
+  pool_.Drain([this] { return admission_->FailStranded(); });
+  admission_->Close();
+  processes_->Close();
+}
 
 void LocalEngine::Enqueue(detail::Task& task) noexcept {
   const bool was_announced = task.must_wait();  // it may be gone right after
-  if (Admission::Concerns(task)) {
-    admission_.Enqueue(task);
+  if (Admission::Concerns(task) || admission_->is_crowded()) {
+    admission_->Enqueue(task);
   } else {
     pool_.Enqueue(task);
   }
@@ -106,7 +114,7 @@ void LocalEngine::RunElsewhere(detail::Task& task) noexcept {
     WorkerPool& pool_;
   };
   Queue queue(pool_);
-  processes_.RunAll(task, queue);
+  processes_->RunAll(task, queue);
 }
 
 bool LocalEngine::RunHere(detail::Object& object) {
@@ -114,6 +122,8 @@ bool LocalEngine::RunHere(detail::Object& object) {
   if (task == nullptr || layers >= kMostLayers || task->phase() != detail::Task::kQueued) return false;
   if (task->actor() == nullptr && Admission::Concerns(*task)) return false;
   const bool joins = !pool_.IsWorker() && !IsGuestOf(pool_);
+  // The threads that are left are for actors then.
+  if (joins && task->actor() == nullptr && !task->actor_creation() && admission_->is_crowded()) return false;
   if (joins && !pool_.TryBeginRunning()) return false;
   Guest here{.pool = pool_, .outer = guest};
   if (joins) guest = &here;

@@ -17,20 +17,23 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
  public:
   /// `total`: at least one processor.
   explicit LocalEngine(const Amounts& total);
+  ~LocalEngine() override;
 
   void Enqueue(detail::Task& task) noexcept override;
   void Announce(detail::Task& task) noexcept override;
   void Dismiss(detail::Task& task) noexcept override;
+  void Capture(detail::Task& task) noexcept override { admission_->Capture(task); }
   void BeginHolding() noexcept override { pool_.BeginHolding(); }
   void EndHolding() noexcept override { pool_.EndHolding(); }
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
-  Status Check(const TaskOptions& options) override { return admission_.Check(options); }
+  Status Check(const TaskOptions& options) override { return admission_->Check(options); }
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return MakeProcessActorHost(processes_); }
   void RunElsewhere(detail::Task& task) noexcept override;
-  void InterruptElsewhere(detail::Task& task) noexcept override { processes_.Interrupt(task); }
-  Status CallElsewhere(detail::Task& task, int attempt) override { return processes_.Run(task, attempt); }
+  void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
+  Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }
+  detail::Resources& resources() noexcept override { return *admission_; }
 
  private:
   detail::Engine& engine() noexcept override { return *this; }
@@ -44,8 +47,9 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
   Timer timer_{pool_};
-  Admission admission_;
-  ProcessPool processes_;
+  // What actors have refers to these, and may outlive all this.
+  std::shared_ptr<Admission> admission_;
+  std::shared_ptr<ProcessPool> processes_;
   WorkerPool pool_;  // its destructor waits for tasks, which need the others
 };
 

@@ -27,10 +27,7 @@ WorkerPool::WorkerPool(int width)
 WorkerPool::~WorkerPool() {
   {
     std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] {
-      const Counts counts = Unpack(counts_.load(std::memory_order_seq_cst));
-      return counts.running == 0 && counts.blocked == 0 && held_.load() == 0 && !AnyQueued();
-    });
+    idle_.wait(lock, [this] { return IsDone(); });
     stopping_ = true;
     for (Worker* worker : parked_) {
       worker->wake.store(1, std::memory_order_release);
@@ -38,6 +35,38 @@ WorkerPool::~WorkerPool() {
     }
   }
   for (auto& worker : owned_) worker->thread.join();
+}
+
+bool WorkerPool::IsDone() const noexcept {
+  const Counts counts = Unpack(counts_.load(std::memory_order_seq_cst));
+  return counts.running == 0 && counts.blocked == 0 && held_.load() == 0 && !AnyQueued();
+}
+
+void WorkerPool::Drain(const std::function<bool()>& free_some) noexcept {
+  std::unique_lock lock(mutex_);
+  is_draining_.store(true);
+  while (!IsDone()) {
+    const uint64_t changes = changes_;
+    if (running() == 0 && held_.load() != 0 && !AnyQueued()) {
+      lock.unlock();
+      const bool has_freed = free_some();
+      lock.lock();
+      if (has_freed || changes != changes_) continue;
+      if (IsDone()) break;
+    }
+    idle_.wait(lock);
+  }
+}
+
+void WorkerPool::WakeDrain() noexcept {
+  if (!is_draining_.load()) return;
+  std::lock_guard lock(mutex_);
+  NotifyIdle();
+}
+
+void WorkerPool::NotifyIdle() noexcept {
+  ++changes_;
+  idle_.notify_all();
 }
 
 WorkerPool* WorkerPool::OfThisThread() noexcept {
@@ -220,7 +249,7 @@ void WorkerPool::PutToSleep(Worker& worker, Counts counted_as) noexcept {
   worker.wake.store(is_late ? 1 : 0, std::memory_order_relaxed);
   if (!is_late) parked_.push_back(&worker);
   uint64_t before = counts_.fetch_sub(Pack(counted_as), std::memory_order_seq_cst);
-  if (Unpack(before).running == counted_as.running) idle_.notify_all();
+  if (Unpack(before).running == counted_as.running) NotifyIdle();
 }
 
 bool WorkerPool::ParkIfTooMany(Worker& worker) noexcept {
@@ -287,6 +316,7 @@ void WorkerPool::BeginBlocking() noexcept {
   counts_.fetch_add(Pack({.running = 0, .blocked = 1}) - Pack({.running = 1}), std::memory_order_seq_cst);
   ThreadIsFree();
   if (AnyQueued()) Notify();
+  WakeDrain();
 }
 
 void WorkerPool::ThreadIsFree() noexcept {
@@ -315,7 +345,7 @@ void WorkerPool::StartWith(Runnable& work) noexcept {
 void WorkerPool::EndHolding() noexcept {
   // Under the mutex: the pool may be gone right after.
   std::lock_guard lock(mutex_);
-  if (held_.fetch_sub(1) == 1) idle_.notify_all();
+  if (held_.fetch_sub(1) == 1) NotifyIdle();
 }
 
 void WorkerPool::EndBlocking() noexcept {

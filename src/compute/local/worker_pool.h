@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -73,6 +74,16 @@ class WorkerPool {
   void BeginHolding() noexcept { held_.fetch_add(1, std::memory_order_seq_cst); }
   void EndHolding() noexcept;
   int64_t running() const noexcept { return Unpack(counts_.load(std::memory_order_seq_cst)).running; }
+  /// Threads that are at work, and do not only look for it.
+  int64_t busy() const noexcept {
+    const Counts counts = Unpack(counts_.load(std::memory_order_seq_cst));
+    return int64_t{counts.running} - counts.searching;
+  }
+  /// Waits until there is nothing to be done any more, as the destructor does. Where some are held and nothing runs
+  /// that could free them, `free_some` is called; it says whether it has.
+  void Drain(const std::function<bool()>& free_some) noexcept;
+  /// What free_some goes by has changed.
+  void WakeDrain() noexcept;
   bool AnyQueued() const noexcept;
 
   size_t thread_count() const;
@@ -114,6 +125,9 @@ class WorkerPool {
   void PutToSleep(Worker& worker, Counts counted_as) noexcept;
   /// True when it has slept.
   bool ParkIfTooMany(Worker& worker) noexcept;
+  bool IsDone() const noexcept;
+  /// The mutex is taken.
+  void NotifyIdle() noexcept;
 
   static constexpr unsigned kBits = 16;
   static uint64_t Pack(Counts counts) {
@@ -130,6 +144,7 @@ class WorkerPool {
 
   std::atomic<Watcher*> watcher_{nullptr};
   std::atomic<size_t> held_{0};
+  std::atomic<bool> is_draining_{false};
   Injector injector_;
   alignas(64) std::atomic<uint64_t> counts_{0};
   std::atomic<bool> stopping_{false};
@@ -137,7 +152,8 @@ class WorkerPool {
   std::vector<std::atomic<Worker*>> workers_;  ///< The first worker_count_ are there.
 
   mutable std::mutex mutex_;
-  std::condition_variable idle_;  ///< Nobody runs.
+  std::condition_variable idle_;  ///< Nobody runs, or nothing is held any more.
+  uint64_t changes_ = 0;          ///< Of that.
   std::vector<Worker*> parked_;
   std::vector<std::unique_ptr<Worker>> owned_;
 };

@@ -9,7 +9,6 @@
 
 namespace triune::compute {
 
-/// The pool must outlive it.
-Result<std::unique_ptr<detail::ActorHost>> MakeProcessActorHost(ProcessPool& pool);
+Result<std::unique_ptr<detail::ActorHost>> MakeProcessActorHost(std::shared_ptr<ProcessPool> pool);
 
 }  // namespace triune::compute

@@ -19,15 +19,21 @@ constexpr int kKilled = 9;
 
 }  // namespace
 
-ProcessPool::~ProcessPool() {
+ProcessPool::~ProcessPool() { Close(); }
+
+void ProcessPool::Close() {
+  std::unique_ptr<Zygote> zygote;
   {
     std::unique_lock lock(mutex_);
+    is_closed_ = true;
     stopped_.wait_for(lock, kStopsWithin, [this] { return stopping_.empty(); });
+    zygote = std::move(zygote_);
   }
-  zygote_.reset();  // and so all workers
+  zygote.reset();  // and so all workers
 }
 
 Status ProcessPool::StartZygote() {
+  if (is_closed_) return FailedPrecondition("the session is over");
   if (zygote_ != nullptr && !zygote_lost_) return {};
   zygote_.reset();
   if (memory_ == nullptr) {
@@ -69,7 +75,7 @@ void ProcessPool::Discard(WorkerProcess& worker) {
 void ProcessPool::Stop(WorkerPointer worker) {
   if (!worker->usable() || !worker->SendStop().ok()) return Discard(*worker);
   std::lock_guard lock(mutex_);
-  if (workers_.contains(worker->number())) stopping_.push_back(std::move(worker));
+  if (workers_.contains(worker->number()) && !is_closed_) stopping_.push_back(std::move(worker));
 }
 
 void ProcessPool::Release(WorkerPointer worker) {

@@ -39,6 +39,8 @@ class ProcessPool {
  public:
   ProcessPool(ProcessHost& host, const ProcessPoolOptions& options) : host_(host), options_(options) {}
   ~ProcessPool();
+  /// The session ends: actors get a moment to end by themselves, and then there are no processes any more.
+  void Close();
   ProcessPool(const ProcessPool&) = delete;
   ProcessPool& operator=(const ProcessPool&) = delete;
 
@@ -80,6 +82,7 @@ class ProcessPool {
   std::vector<WorkerPointer> stopping_;
   std::condition_variable stopped_;
   bool zygote_lost_ = false;
+  bool is_closed_ = false;
   std::unique_ptr<Zygote> zygote_;  // its thread uses the others
 };
 

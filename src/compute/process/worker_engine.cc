@@ -49,6 +49,9 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
   if (options.retry_on) {
     return InvalidArgument("retry_on of " + task.Name() + " can't be sent: a task in a process has none to give");
   }
+  if (options.placement_group) {
+    return InvalidArgument("placement_group of " + task.Name() + " can't be sent: groups are made outside of processes");
+  }
   const std::vector<detail::ArgumentView> arguments = task.Arguments();
   if (arguments.size() != function->parameters.size()) {
     return InvalidArgument(function->name + " is registered with another number of parameters");

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "compute/process/driver_connection.h"
+#include "compute/process/foreign_resources.h"
 #include "triune/core/detail/engine.h"
 #include "triune/core/session.h"
 
@@ -27,6 +28,7 @@ class WorkerEngine final : public detail::Engine {
   void EndHolding() noexcept override {}
   Status Check(const TaskOptions&) override { return {}; }
   void AbandonAt(detail::Task&, TimePoint) override {}
+  detail::Resources& resources() noexcept override { return resources_; }
   Status CallElsewhere(detail::Task&, int) override { return Internal("not in a process for tasks"); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return Internal("not in a process for tasks"); }
 
@@ -38,6 +40,7 @@ class WorkerEngine final : public detail::Engine {
                                                 TimePoint deadline);
 
   DriverConnection& driver_;
+  ForeignResources resources_;
 };
 
 /// The session of all tasks of this process.

@@ -94,6 +94,10 @@ class ActorCore : public Runnable, public TaskRunner {
   /// Calls that wait or run fail. With `restart` those that wait do not, and there is a new actor for them, as long as
   /// the options allow one.
   void Kill(bool restart) noexcept;
+  /// Kills it for good: what it has is needed no more.
+  void PlacementGroupRemoved() noexcept;
+  /// Once: it has what its options ask for.
+  void Granted(std::shared_ptr<ActorLease> lease) noexcept;
 
   const ActorOptions& options() const noexcept { return options_; }
   Engine& engine() const noexcept { return engine_; }
@@ -134,6 +138,7 @@ class ActorCore : public Runnable, public TaskRunner {
   bool TakeQueuedTurn(const Object* until) noexcept;
   /// Runs calls until there are none, or `until` is ready, or others should have the thread.
   void TakeTurn(const Object* until) noexcept;
+  void TakeTurnWith(bool lease, const Object* until) noexcept;
   ActorTask* Take() noexcept;
   void Handle(ActorTask& task) noexcept;
   void RunCall(Pointer<ActorTask> task) noexcept;
@@ -151,6 +156,10 @@ class ActorCore : public Runnable, public TaskRunner {
   Status MakeAgain(Status why);
   Status DieInCall(Status why);
   bool can_restart() const noexcept;
+  /// Null when there is none yet, or no more.
+  std::shared_ptr<ActorLease> Lease() noexcept;
+  void EndLease() noexcept;
+  void Schedule(Runnable& work) noexcept;
   void FailInbox() noexcept;
   void FailWaiting() noexcept;
   void BeginCall(Task& task) noexcept { current_.store(reinterpret_cast<uintptr_t>(&task)); }
@@ -175,6 +184,13 @@ class ActorCore : public Runnable, public TaskRunner {
   std::atomic<uintptr_t> current_{0};       ///< What runs in the turn; the lowest bit is a lock.
   std::atomic<bool> in_pool_{false};        ///< In a queue of the engine.
   std::atomic<bool> is_closed_{false};      ///< No more calls: death_ says why.
+  // What it asks for beyond a thread now and then.
+  const bool needs_lease_;
+  bool turn_has_lease_ = false;         ///< Of whoever has the turn.
+  std::atomic<bool> has_lease_{false};  ///< Has, or had.
+  std::atomic<bool> group_removed_{false};
+  bool lease_is_over_ = false;  ///< Under mutex_, as is the next.
+  std::shared_ptr<ActorLease> lease_;
   // Of whoever has the turn; or, while a call runs in the turn, of whoever has the lock.
   bool creation_pending_ = false;
   int restarts_ = 0;

@@ -7,6 +7,7 @@
 
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/received_object.h"
+#include "triune/core/detail/resources.h"
 #include "triune/core/detail/runnable.h"
 #include "triune/core/detail/task.h"
 #include "triune/time.h"
@@ -50,6 +51,9 @@ class Engine : public TaskRunner {
   /// The result gets what the driver says.
   virtual void SubmitToDriver(Task&, ReceivedObject&) {}
   virtual bool CancelAtDriver(Object&, bool /*recursive*/, bool /*force*/) { return false; }
+
+  /// What there is for tasks, actors and placement groups.
+  virtual Resources& resources() noexcept = 0;
 
  private:
   Session* session_ = nullptr;

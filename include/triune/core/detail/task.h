@@ -45,6 +45,8 @@ class TaskRunner {
   virtual void InterruptElsewhere(Task&) noexcept {}
   /// Calls the function of a task that is to run in another process, and keeps its value.
   virtual Status CallElsewhere(Task&, int attempt) = 0;
+  /// The task was submitted by one that captures its children, on this thread; nobody else knows it yet.
+  virtual void Capture(Task&) noexcept {}
 
  protected:
   ~TaskRunner() = default;
@@ -84,6 +86,11 @@ class Task : public Object, public Runnable {
   /// Null: the default ones.
   const TaskOptions* options() const noexcept { return options_.get(); }
   TaskRunner& runner() const noexcept { return runner_; }
+  /// Before it is started, or when it is captured.
+  void SetOptions(std::shared_ptr<const TaskOptions> options) noexcept { options_ = std::move(options); }
+  /// Whether tasks that it submits are in its placement group.
+  bool captures() const noexcept { return captures_; }
+  void SetCaptures(bool captures) noexcept { captures_ = captures; }
   /// For people: the option, or what FunctionName says.
   std::string Name() const;
   /// Without "task" and quotes; may be empty.
@@ -193,7 +200,7 @@ class Task : public Object, public Runnable {
   void UnlockChildren(Task* first) noexcept;
 
   TaskRunner& runner_;
-  const std::shared_ptr<const TaskOptions> options_;
+  std::shared_ptr<const TaskOptions> options_;
   std::atomic<uint32_t> pending_{1};  ///< Dependencies, and one until Start.
   std::atomic<uint8_t> cancel_{kWanted};
 
@@ -207,6 +214,7 @@ class Task : public Object, public Runnable {
   bool elsewhere_ = false;  ///< Runs in another process.
 
  private:
+  bool captures_ = false;
   // Tasks that were submitted inside another that is still running know it, and it them. The links between siblings
   // belong to the parent's lock.
   Task* parent_ = nullptr;
