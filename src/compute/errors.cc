@@ -5,9 +5,9 @@
 namespace triune {
 
 std::string_view ErrorKindName(ErrorKind kind) {
-  static constexpr std::array<std::string_view, 9> kNames = {
+  static constexpr std::array<std::string_view, 10> kNames = {
       "TASK_FAILED",       "TASK_CANCELLED",      "DEADLINE_EXCEEDED", "GET_TIMEOUT", "ACTOR_DIED",
-      "ACTOR_UNAVAILABLE", "PENDING_CALLS_LIMIT", "UNSCHEDULABLE",     "DEADLOCK"};
+      "ACTOR_UNAVAILABLE", "PENDING_CALLS_LIMIT", "UNSCHEDULABLE",     "DEADLOCK",    "CAPACITY_EXCEEDED"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "compute/actor_directory.h"
+#include "compute/cancel_family.h"
 #include "compute/local/local_engine.h"
 #include "compute/local/machine_resources.h"
 #include "compute/task_error.h"
@@ -13,8 +14,9 @@ TimePoint DeadlineIn(Duration timeout) {
   return timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
 }
 
-/// For each of those that are not done, and all that they have submitted.
-bool CancelFamily(detail::Task& task, const CancelOptions& options) {
+}  // namespace
+
+bool compute::CancelFamily(detail::Task& task, const CancelOptions& options) {
   // The children first seen after this are cancelled by whoever submits them.
   Status error = compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, task.Name() + " was cancelled",
                                     task.Name());
@@ -25,24 +27,27 @@ bool CancelFamily(detail::Task& task, const CancelOptions& options) {
   return was_in_time;
 }
 
-}  // namespace
-
 Session::Session(const SessionOptions& options)
-    : named_{std::make_shared<detail::ActorDirectory>()},
+    : ending_{std::make_shared<std::atomic<bool>>(false)},
+      named_{std::make_shared<detail::ActorDirectory>()},
       engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options))) {}
 
 // Waits for all that runs, which may still use the session, and then lets go of the detached actors.
 Session::~Session() = default;
 
 Session::NamedActors::~NamedActors() { directory->Clear(); }
+Session::Ending::~Ending() { has_ended->store(true, std::memory_order_release); }
 
-void Session::StartWithOptions(detail::Task& task) {
-  Status status = engine_->Check(*task.options());
+void detail::StartTask(Engine& engine, Task& task) noexcept {
+  if (task.options() == nullptr) return task.Start();
+  Status status = engine.Check(*task.options());
   if (!status.ok()) task.Abandon(std::move(status));
   task.Start();
   Duration timeout = task.options()->timeout;
-  if (timeout != Duration::max()) engine_->AbandonAt(task, DeadlineIn(timeout));
+  if (timeout != Duration::max()) engine.AbandonAt(task, DeadlineIn(timeout));
 }
+
+void Session::StartWithOptions(detail::Task& task) { detail::StartTask(*engine_, task); }
 
 Status Session::WaitFor(detail::Object& object, Duration timeout) {
   if (!object.ready()) {
@@ -63,7 +68,7 @@ std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> object
 
 bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
   detail::Task* task = object.task();
-  return task != nullptr && CancelFamily(*task, options);
+  return task != nullptr && compute::CancelFamily(*task, options);
 }
 
 detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,

@@ -22,6 +22,7 @@ enum class ErrorKind : uint8_t {
   kPendingCallsLimit,  ///< PendingCallsLimitExceeded
   kUnschedulable,      ///< It asks for more than there is (TaskUnschedulableError).
   kDeadlock,           ///< It would wait for itself.
+  kCapacityExceeded,   ///< RayCgraphCapacityExceeded: too many executions of a compiled DAG are not over, or not taken.
 };
 
 /// "TASK_FAILED", ...

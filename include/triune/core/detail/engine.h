@@ -29,4 +29,7 @@ class Engine : public TaskRunner {
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
 };
 
+/// Starts a task of a function, with what its options want.
+void StartTask(Engine& engine, Task& task) noexcept;
+
 }  // namespace triune::detail
