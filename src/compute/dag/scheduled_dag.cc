@@ -244,7 +244,11 @@ void ScheduledDag::Close(bool stop) noexcept {
   Frame* const frame = std::exchange(detail::current_frame, nullptr);
   for (DagExecution* execution : under_way) {
     while (!execution->ready()) {
-      if (stop) TellThoseThatRun(*execution);
+      if (stop) {
+        TellThoseThatRun(*execution);
+        // What is listed calls nothing any more, and the workers may all be busy with something else.
+        if (execution->RunForWaiter()) break;
+      }
       std::ignore = WaitFor(*execution, stop ? DeadlineIn(kTellAgainAfter) : kNever);
     }
   }
