@@ -22,11 +22,25 @@ class StepTask final : public Base {
       : Base(std::forward<OfBase>(of_base)...), step_(step), node_(step.plan().node) {}
 
   void RunAtOnce() noexcept {
+    call_.store(kAtOnce, std::memory_order_relaxed);
     this->Renew(Task::kRunning);
     this->Execute();
     AwaitEnd();
   }
-  void Queue() noexcept { this->Renew(Task::kQueued); }
+  void Queue() noexcept {
+    call_.store(kAtOnce, std::memory_order_relaxed);
+    this->Renew(Task::kQueued);
+  }
+  /// Before it goes to its actor, which may run it while others abandon it.
+  void GoToActor() noexcept { call_.store(kOutside, std::memory_order_release); }
+  /// It is ready. True when the step may go on: nobody is inside the method, and nobody will be. Otherwise it goes on
+  /// when the method returns.
+  bool MayGoOn() noexcept {
+    uint8_t call = call_.load(std::memory_order_acquire);
+    while (!call_.compare_exchange_weak(call, call == kInside ? kDue : kOver, std::memory_order_acq_rel)) {
+    }
+    return call == kOutside;
+  }
   /// Whoever has abandoned it may not be that far yet.
   void AwaitEnd() const noexcept {
     Spinner spinner;
@@ -36,14 +50,36 @@ class StepTask final : public Base {
  private:
   ~StepTask() override = default;
   void AwaitArguments() noexcept override {}
-  const Status* ArgumentError() const noexcept override { return step_.Error(); }
+  /// This is what a run begins with.
+  const Status* ArgumentError() const noexcept override {
+    uint8_t call = call_.load(std::memory_order_acquire);
+    if (call == kOutside) call_.compare_exchange_strong(call, kInside, std::memory_order_acq_rel);
+    return call == kOver ? &this->status() : step_.Error();
+  }
   Status Invoke(bool) override { return step_.Invoke(); }
-  void DropArguments() noexcept override {}
+  /// And this is the last that it does with the step.
+  void DropArguments() noexcept override {
+    uint8_t call = call_.load(std::memory_order_acquire);
+    if (call == kInside) call_.compare_exchange_strong(call, kOutside, std::memory_order_acq_rel);
+    if (call != kDue) return;
+    call_.store(kOver, std::memory_order_release);
+    step_.GoOn();
+  }
   bool repeatable() const noexcept override { return true; }
   std::string FunctionName() const override { return node_->FunctionName(); }
 
+  /// Where a call is that its actor runs. Whoever kills the actor makes it ready at once, but its room is in use until
+  /// the method returns.
+  enum Call : uint8_t {
+    kAtOnce,   ///< On the thread that runs the step.
+    kOutside,  ///< In the queue, or through with it.
+    kInside,   ///< The step is in use.
+    kDue,      ///< So it is, and it goes on right afterwards.
+    kOver,     ///< It has gone on.
+  };
   DagStep& step_;
   const detail::DagNodePointer node_;
+  mutable std::atomic<uint8_t> call_{kAtOnce};
 };
 
 DagStep::DagStep(ScheduledDag& dag, detail::DagExecution& execution, const PlannedStep& plan)
@@ -104,13 +140,18 @@ bool DagStep::RunNode() noexcept {
     return true;
   }
   // Once somebody waits for it, it may be over before it is in the queue: where the DAG is torn down.
+  call.GoToActor();
   detail::Pointer<Task> queued(&call);
   if (!call.AddWaiter(*this)) return true;
   actor.Enqueue(*queued.Release());
   return false;
 }
 
-void DagStep::OnReady(detail::Object&) noexcept {
+void DagStep::OnReady(detail::Object& object) noexcept {
+  if (static_cast<StepTask<ActorTask>&>(object).MayGoOn()) GoOn();
+}
+
+void DagStep::GoOn() noexcept {
   has_run_ = true;
   List();
 }

@@ -51,7 +51,7 @@ class DagStep final : public detail::Runnable, public detail::Waiter {
 
   void Run() noexcept override;
   bool DropIfStale() noexcept override;
-  void OnReady(detail::Object&) noexcept override;
+  void OnReady(detail::Object& object) noexcept override;
 
   /// Of the thread that will run it next.
   DagStep* later = nullptr;
@@ -61,6 +61,8 @@ class DagStep final : public detail::Runnable, public detail::Waiter {
   friend class StepTask;
   detail::Pointer<detail::Task> MakeTask();
   const Status* Error() const noexcept;
+  /// After its actor has run the call, or will not.
+  void GoOn() noexcept;
   Status Invoke() {
     Status status = plan_.node->Invoke(arguments_.data(), value_);
     has_value_ = status.ok();
