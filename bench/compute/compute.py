@@ -51,7 +51,7 @@ class Line:
     target: float | None = None
 
 
-MEASURES = [Measure("single"), Measure("nested-single"), Measure("handed-over"), Measure("in-flight"),
+MEASURES = [Measure("single"), Measure("nested-single"), Measure("handed-over"), Measure("dag"), Measure("in-flight"),
             Measure("nested"), Measure("fork-join"), Measure("nested-fork-join"), Measure("queued"),
             Measure("waiting", has_floor=False), Measure("put"), Measure("put-get"),
             Measure("start", can_be_spoiled=False, repeat=4), Measure("idle", can_be_spoiled=False)]
@@ -61,6 +61,7 @@ LINES = [
     Line("submit and get, in every worker", "nested-single", "per_s", "tasks/s"),
     Line("submit and get, memory kept by each", "nested-single", "kept_bytes_per_task", "B", "alone", "<=", 8),
     Line("no-op task, run by a worker", "handed-over", "per_s", "tasks/s"),
+    Line("compiled DAG, a step of a chain of 8", "dag", "step_us", "us", "figure", "<=", 1),
     Line("100,000 no-op tasks in flight", "in-flight", "per_s", "tasks/s", "figure", ">=", 2_000_000),
     Line("100,000 in flight, share", "in-flight", "per_s", "tasks/s", "share", ">=", 0.4),
     Line("100,000 in flight, by a task", "nested", "per_s", "tasks/s", "share", ">=", 0.4),

@@ -142,6 +142,43 @@ Json HandedOverThreads(const Options& options) {
   return {{"per_s", rate}};
 }
 
+/// A chain of kChain calls, each of which needs the last one's value.
+constexpr int kChain = 8;
+template <typename Step>
+double Chain(const Options& options, Step&& run) {
+  uint64_t x = 0;
+  return Rate(options, kBatch * kChain, [&] {
+    Stopwatch watch;
+    for (uint64_t end = x + kBatch; x < end; ++x) {
+      uint64_t right = x;
+      for (int i = 0; i < kChain; ++i) right = Right(right);
+      if (run(x) != right) ThrowWrongAnswer(x);
+    }
+    return watch.Seconds();
+  });
+}
+Json DagFloor(const Options& options) {
+  const double rate = Chain(options, [](uint64_t x) {
+    for (int i = 0; i < kChain; ++i) x = Answer(x);
+    return x;
+  });
+  return {{"per_s", rate}, {"step_us", 1e6 / rate}};
+}
+Json DagThreads(const Options& options) {
+  Session session({.cpus = options.workers});
+  InputNode<uint64_t> input;
+  DagNode<uint64_t> chain = input;
+  for (int i = 0; i < kChain; ++i) chain = Bind(Answer, chain);
+  auto compiled = session.Compile<uint64_t(uint64_t)>(chain);
+  if (!compiled.ok()) throw WrongAnswer(compiled.status().ToString());
+  const double rate = Chain(options, [&](uint64_t x) {
+    auto result = session.Get(compiled->Execute(x));
+    if (!result.ok()) throw WrongAnswer(result.status().ToString());
+    return *result;
+  });
+  return {{"per_s", rate}, {"step_us", 1e6 / rate}};
+}
+
 /// Many at once, by whoever calls this.
 double InFlightFloor(const Options& options) {
   oneapi::tbb::task_group group;
@@ -253,6 +290,7 @@ std::vector<Measure> TaskMeasures() {
   return {{"single", FlatSingleFloor, FlatSingleThreads},
           {"nested-single", NestedSingleFloor, NestedSingleThreads},
           {"handed-over", HandedOverFloor, HandedOverThreads},
+          {"dag", DagFloor, DagThreads},
           {"in-flight", FlatFloor, FlatThreads},
           {"nested", NestedFloor, NestedThreads},
           {"fork-join", ForkJoinFloor, ForkJoinThreads},

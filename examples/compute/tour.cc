@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "triune/core.h"
@@ -15,7 +16,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using triune::ActorHandle;
 using triune::ActorOptions;
+using triune::Bind;
 using triune::ErrorKindName;
+using triune::InputNode;
+using triune::MultiOutputNode;
 using triune::ObjectRef;
 using triune::PlacementStrategy;
 using triune::Result;
@@ -142,6 +146,29 @@ Status Actors(Session& session) {
   return {};
 }
 
+Status Dags(Session& session) {
+  auto counter = session.CreateActor<Counter>(100);
+  InputNode<int> input;
+  auto square = Bind(Square, input);
+  auto sum = Bind(Add, square, input);  // nothing runs yet
+  auto counted = counter.Bind(&Counter::Add, sum);
+  ObjectRef<int> total = session.Execute(counted, 3);  // tasks and calls, as if submitted by hand
+  TRIUNE_ASSIGN_OR_RETURN(int hundred_and_twelve, session.Get(total));
+  std::printf("100 + 3 * 3 + 3 = %d\n", hundred_and_twelve);
+
+  using Pair = std::tuple<int, int>;
+  TRIUNE_ASSIGN_OR_RETURN(auto compiled,
+                          session.Compile<Pair(int)>(MultiOutputNode(sum, counted), {.max_inflight_executions = 2}));
+  auto first = compiled.Execute(1);   // a CompiledDagRef<Pair>
+  auto second = compiled.Execute(2);  // may run at the same time, but calls the actor after the first
+  auto third = compiled.Execute(3);
+  Print("a third", third.Get().status());  // CAPACITY_EXCEEDED
+  TRIUNE_ASSIGN_OR_RETURN(auto one, session.Get(first));
+  TRIUNE_ASSIGN_OR_RETURN(auto two, session.Get(second));
+  std::printf("112 + 2 + 6 = %d, %d\n", std::get<1>(one), std::get<1>(two));
+  return {};
+}
+
 Status NamedActors(Session& session) {
   // Detached: it stays although its handle goes at once.
   session.CreateActor<Counter>(ActorOptions{.name = "visits", .detached = true}, 0);
@@ -227,7 +254,8 @@ Status Run() {
   TRIUNE_RETURN_IF_ERROR(Restarts(session));
   TRIUNE_RETURN_IF_ERROR(ManyAtOnce(session));
   TRIUNE_RETURN_IF_ERROR(Resources(session));
-  return PlacementGroups(session);
+  TRIUNE_RETURN_IF_ERROR(PlacementGroups(session));
+  return Dags(session);
 }
 
 }  // namespace

@@ -12,14 +12,14 @@ constexpr uintptr_t kLocked = 1;
 /// Then other work gets the thread.
 constexpr int kCallsPerTurn = 64;
 
+Status CopyOf(const Status& status) { return status; }
+
+}  // namespace
+
 uint64_t NewCallerId() {
   static std::atomic<uint64_t> next{1};
   return next.fetch_add(1, std::memory_order_relaxed);
 }
-
-Status CopyOf(const Status& status) { return status; }
-
-}  // namespace
 
 uint64_t CallerId() {
   if (Frame* frame = current_frame) {
@@ -37,6 +37,11 @@ uint64_t CallerId() {
 ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options)
     : Task(actor, std::move(options)), actor_(actor), caller_(CallerId()) {
   elsewhere_ = actor.options().isolation == kProcess;
+  actor_.Ref();
+}
+
+ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options, uint64_t caller)
+    : Task(actor, std::move(options)), actor_(actor), caller_(caller), settled_(true) {
   actor_.Ref();
 }
 
@@ -187,7 +192,8 @@ Status ActorCore::CallElsewhere(Task& task, int attempt) {
     if (!status.ok()) host_.reset();
     return status;
   }
-  // It may have died while nobody called. Then, as with one that dies during a call, there is another for those to come.
+  // It may have died while nobody called. Then, as with one that dies during a call, there is another for those to
+  // come.
   Status alive = host_->Alive();
   if (!alive.ok()) TRIUNE_RETURN_IF_ERROR(MakeAgain(std::move(alive)));
   Status status = host_->Call(task, attempt);
@@ -312,6 +318,15 @@ bool ActorCore::DropIfStale() noexcept {
   if (turn_.load() == kQueued && !in_pool_.exchange(true)) return false;
   Unref();
   return true;
+}
+
+bool ActorCore::TryRunNow(ActorTask& task) noexcept {
+  uint32_t nobody = kNone;
+  if (!serial() || !turn_.compare_exchange_strong(nobody, kRunning)) return false;
+  const bool may_run = SeeToInstance() && kill_.load() == kNoKill;
+  if (may_run) RunCall(Pointer<ActorTask>(&task));
+  TakeTurn(&task);
+  return may_run;
 }
 
 bool ActorCore::TakeQueuedTurn(const Object* until) noexcept {

@@ -14,14 +14,18 @@ using compute::DeadlineIn;
 }  // namespace
 
 Session::Session(const SessionOptions& options)
-    : named_{std::make_shared<detail::ActorDirectory>()},
+    : ending_{std::make_shared<std::atomic<bool>>(false)},
+      named_{std::make_shared<detail::ActorDirectory>()},
       engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options))),
       is_foreign_(false) {
   engine_->SetSession(this);
 }
 
 Session::Session(std::unique_ptr<detail::Engine> engine)
-    : named_{std::make_shared<detail::ActorDirectory>()}, engine_(std::move(engine)), is_foreign_(true) {
+    : ending_{std::make_shared<std::atomic<bool>>(false)},
+      named_{std::make_shared<detail::ActorDirectory>()},
+      engine_(std::move(engine)),
+      is_foreign_(true) {
   engine_->SetSession(this);
 }
 
@@ -34,8 +38,10 @@ Session* Session::Current() noexcept {
 Session::~Session() = default;
 
 Session::NamedActors::~NamedActors() { directory->Clear(); }
+Session::Ending::~Ending() { has_ended->store(true, std::memory_order_release); }
 
-void Session::StartWithOptions(detail::Task& task) { compute::StartWithOptions(*engine_, task); }
+void Session::StartWithOptions(detail::Task& task) { detail::StartTask(*engine_, task); }
+
 Status Session::WaitFor(detail::Object& object, Duration timeout) {
   if (!object.ready()) {
     detail::Object* objects[] = {&object};

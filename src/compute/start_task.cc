@@ -11,15 +11,6 @@ TimePoint DeadlineIn(Duration timeout) {
   return timeout == Duration::max() ? kNever : DeadlineAfter(Clock::System().Now(), timeout);
 }
 
-void StartWithOptions(detail::Engine& engine, detail::Task& task) {
-  Status status = engine.Check(*task.options());
-  if (!status.ok()) task.Abandon(std::move(status));
-  task.SetCaptures(task.options()->capture_child_tasks && task.options()->placement_group);
-  task.Start();
-  const Duration timeout = task.options()->timeout;
-  if (timeout != Duration::max()) engine.AbandonAt(task, DeadlineIn(timeout));
-}
-
 bool CancelFamily(detail::Task& task, const CancelOptions& options) {
   // The children first seen after this are cancelled by whoever submits them.
   Status error =
@@ -32,3 +23,13 @@ bool CancelFamily(detail::Task& task, const CancelOptions& options) {
 }
 
 }  // namespace triune::compute
+
+void triune::detail::StartTask(Engine& engine, Task& task) noexcept {
+  if (task.options() == nullptr) return task.Start();
+  Status status = engine.Check(*task.options());
+  if (!status.ok()) task.Abandon(std::move(status));
+  task.SetCaptures(task.options()->capture_child_tasks && task.options()->placement_group);
+  task.Start();
+  const Duration timeout = task.options()->timeout;
+  if (timeout != Duration::max()) engine.AbandonAt(task, compute::DeadlineIn(timeout));
+}

@@ -10,9 +10,6 @@ namespace triune::compute {
 
 TimePoint DeadlineIn(Duration timeout);
 
-/// A task that has options.
-void StartWithOptions(detail::Engine& engine, detail::Task& task);
-
 /// For each of those that are not done, and all that they have submitted. False when it was done already.
 bool CancelFamily(detail::Task& task, const CancelOptions& options);
 

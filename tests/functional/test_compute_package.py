@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(250)
 BUILD = pathlib.Path(BINARY).parents[1]
 EXAMPLES = ROOT / "examples" / "compute"
 DATA = QUICKSTART / "data" / "breast-cancer.json"
+DIGITS = QUICKSTART / "data" / "digits.json"
 HEADERS = sorted(str(file.relative_to(ROOT / "include")) for file in (ROOT / "include").rglob("*.h"))
 WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror".split()
 CCACHE = ["ccache"] if shutil.which("ccache") else []
@@ -125,6 +126,14 @@ def test_parameter_server(example):
     assert example("parameter_server", DATA) == printed
 
 
+def test_pipeline(example):
+    printed = example("pipeline", DIGITS)
+    known, right, unseen = map(int, re.fullmatch(r"learnt from (\d+) images; (\d+) of (\d+) others are right\n",
+                                                 printed).groups())
+    assert (known, unseen) == (405, 135) and right > 0.7 * unseen
+    assert example("pipeline", DIGITS) == printed
+
+
 def test_word_count(example):
     file = ROOT / "LICENSE"
     counts = collections.Counter(re.findall("[a-z]+", file.read_text().lower()))
@@ -164,6 +173,9 @@ hits: 100
 processors: 4
 in the group: 19
 removed: ACTOR_DIED
+100 + 3 * 3 + 3 = 112
+a third: CAPACITY_EXCEEDED
+112 + 2 + 6 = 114, 120
 """
 
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "triune/core/dag.h"
 #include "triune/core/detail/actor.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/task_options.h"
@@ -28,15 +29,25 @@ class ActorHandle {
   /// cast.
   template <typename Method, typename... Arguments>
   auto Call(Method method, Arguments&&... arguments) const {
-    return Bind(nullptr, method, std::forward<Arguments>(arguments)...);
+    return CallMethod(nullptr, method, std::forward<Arguments>(arguments)...);
   }
 
-  /// Call with other options than the default ones.
+  /// A call of the method as a node of a DAG, with nodes among the arguments; see dag.h.
+  template <typename Method, typename... Arguments>
+  auto Bind(Method method, Arguments&&... arguments) const {
+    return detail::BindMethod(*cell_, nullptr, method, std::forward<Arguments>(arguments)...);
+  }
+
+  /// Call and Bind with other options than the default ones.
   class Caller {
    public:
     template <typename Method, typename... Arguments>
     auto Call(Method method, Arguments&&... arguments) const {
-      return handle_.Bind(options_, method, std::forward<Arguments>(arguments)...);
+      return handle_.CallMethod(options_, method, std::forward<Arguments>(arguments)...);
+    }
+    template <typename Method, typename... Arguments>
+    auto Bind(Method method, Arguments&&... arguments) const {
+      return detail::BindMethod(*handle_.cell_, options_, method, std::forward<Arguments>(arguments)...);
     }
 
    private:
@@ -60,22 +71,23 @@ class ActorHandle {
 
  private:
   template <typename R, typename B, typename... Parameters, typename... Arguments>
-  auto Bind(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...), Arguments&&... arguments) const {
+  auto CallMethod(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...),
+                  Arguments&&... arguments) const {
     return Start<R, std::tuple<Parameters...>>(std::move(options), method, std::forward<Arguments>(arguments)...);
   }
   template <typename R, typename B, typename... Parameters, typename... Arguments>
-  auto Bind(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...) const,
-            Arguments&&... arguments) const {
+  auto CallMethod(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...) const,
+                  Arguments&&... arguments) const {
     return Start<R, std::tuple<Parameters...>>(std::move(options), method, std::forward<Arguments>(arguments)...);
   }
   template <typename R, typename B, typename... Parameters, typename... Arguments>
-  auto Bind(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...) noexcept,
-            Arguments&&... arguments) const {
+  auto CallMethod(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...) noexcept,
+                  Arguments&&... arguments) const {
     return Start<R, std::tuple<Parameters...>>(std::move(options), method, std::forward<Arguments>(arguments)...);
   }
   template <typename R, typename B, typename... Parameters, typename... Arguments>
-  auto Bind(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...) const noexcept,
-            Arguments&&... arguments) const {
+  auto CallMethod(std::shared_ptr<const TaskOptions> options, R (B::*method)(Parameters...) const noexcept,
+                  Arguments&&... arguments) const {
     return Start<R, std::tuple<Parameters...>>(std::move(options), method, std::forward<Arguments>(arguments)...);
   }
 

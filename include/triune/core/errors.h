@@ -25,6 +25,7 @@ enum class ErrorKind : uint8_t {
   kWorkerCrashed,      ///< The process that ran it ended: WorkerCrashedError.
   kOutOfMemory,        ///< The process that ran it had more memory than it may: OutOfMemoryError.
   kObjectStoreFull,    ///< No room in shared memory: ObjectStoreFullError.
+  kCapacityExceeded,   ///< RayCgraphCapacityExceeded: too many executions of a compiled DAG are not over, or not taken.
 };
 
 /// "TASK_FAILED", ...; empty when it is none.

@@ -1,6 +1,7 @@
 // Where tasks run and objects live.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <functional>
 #include <map>
@@ -16,9 +17,11 @@
 
 #include "triune/core/actor.h"
 #include "triune/core/actor_options.h"
+#include "triune/core/dag.h"
 #include "triune/core/detail/bound_task.h"
 #include "triune/core/detail/engine.h"
 #include "triune/core/detail/object.h"
+#include "triune/core/detail/put_object.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/placement_group.h"
@@ -31,25 +34,6 @@ namespace triune {
 namespace compute {
 class WorkerSession;
 }
-
-namespace detail {
-
-/// A value that somebody has put.
-template <typename T>
-class PutObject final : public Object {
- public:
-  template <typename... Arguments>
-  explicit PutObject(Arguments&&... arguments) : value_(std::forward<Arguments>(arguments)...) {
-    SetReady();
-  }
-  void* value() noexcept override { return &value_; }
-  const std::type_info& value_type() const noexcept override { return typeid(T); }
-
- private:
-  T value_;
-};
-
-}  // namespace detail
 
 /// What there is for tasks. What a task asks for is compared with that: TaskOptions.
 struct SessionOptions {
@@ -139,6 +123,29 @@ class Session {
       return status.ok() ? Result<T>(*static_cast<const T*>(reference.object()->value()))
                          : Result<T>(std::move(status));
     }
+  }
+
+  /// Runs each node that the output needs, once, with these inputs, as tasks and calls that wait for each other. Gives
+  /// what Submit would: an ObjectRef, or a tuple of them for a MultiOutputNode. Inputs may be ObjectRefs.
+  template <typename Output, typename... Inputs>
+  auto Execute(const Output& output, Inputs&&... inputs) {
+    return detail::ExecuteDag(*engine_, output, std::forward<Inputs>(inputs)...);
+  }
+  /// Makes the DAG ready to be executed often and fast: Compile<int(std::string)>(output) for one with one input. Waits
+  /// for the ObjectRefs among the arguments of nodes. InvalidArgument when the inputs do not fit, or a node has options
+  /// that a compiled DAG does not see to; the actor's error, when it is dead.
+  template <typename Signature, typename Output>
+  Result<CompiledDag<Signature>> Compile(const Output& output, const CompileOptions& options = {}) {
+    return CompiledDag<Signature>::Make(*engine_, ending_.has_ended, output, options);
+  }
+  /// Waits for the result of an execution and takes it: once.
+  template <typename T>
+  auto Get(CompiledDagRef<T>& reference, Duration timeout = Duration::max()) {
+    return reference.Get(timeout);
+  }
+  template <typename T>
+  auto Get(CompiledDagRef<T>&& reference, Duration timeout = Duration::max()) {
+    return reference.Get(timeout);
   }
 
   /// An object with this value.
@@ -252,6 +259,11 @@ class Session {
     ~NamedActors();
     std::shared_ptr<detail::ActorDirectory> directory;
   };
+  struct Ending {
+    ~Ending();
+    std::shared_ptr<std::atomic<bool>> has_ended;
+  };
+  const Ending ending_;
   const NamedActors named_;
   const std::unique_ptr<detail::Engine> engine_;  // goes first
   const bool is_foreign_;

@@ -74,7 +74,7 @@ uint64_t ObjectMemory() {
 LocalEngine::LocalEngine(const Amounts& total)
     : admission_(std::make_shared<Admission>(total, pool_)),
       processes_(std::make_shared<ProcessPool>(
-          *this,
+          static_cast<ProcessHost&>(*this),
           ProcessPoolOptions{.object_memory = ObjectMemory(),
                              .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))})),
       pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}

@@ -215,11 +215,11 @@ Status NestedCalls::HandleSubmit(MessageReader& message) {
   detail::Frame* const before = detail::current_frame;
   if (parent == nullptr) {
     detail::current_frame = nullptr;
-    StartWithOptions(host_.engine(), *task);
+    detail::StartTask(host_.engine(), *task);
   } else {
     detail::Frame frame{.task = *parent, .outer = before};
     detail::current_frame = &frame;
-    StartWithOptions(host_.engine(), *task);
+    detail::StartTask(host_.engine(), *task);
   }
   detail::current_frame = before;
   return {};

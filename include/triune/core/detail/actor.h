@@ -27,11 +27,15 @@ class ActorDirectory;
 
 /// Identifies who calls: an actor, a task, or a thread outside of them. Calls of one caller are kept in order.
 uint64_t CallerId();
+/// One that nobody has yet.
+uint64_t NewCallerId();
 
 /// A call of a method.
 class ActorTask : public Task {
  public:
   ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options);
+  /// A call of that caller, which does not count as one that waits.
+  ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options, uint64_t caller);
   ActorCore* actor() noexcept final { return &actor_; }
   /// As one of several calls that run at the same time.
   void Run() noexcept final;
@@ -40,6 +44,10 @@ class ActorTask : public Task {
 
  protected:
   ~ActorTask() override;
+  void Renew(Phase phase) noexcept {
+    order_ = kAsItComes;
+    Task::Renew(phase);
+  }
 
  private:
   friend class ActorCore;
@@ -89,6 +97,11 @@ class ActorCore : public Runnable, public TaskRunner {
   void Create() noexcept { creation_->Start(); }
   void Refuse(Status error) noexcept;
   CreationTask& creation() const noexcept { return *creation_; }
+  /// Runs a queued call at once, on this thread, if nobody has the turn. False, and nothing was done with the call,
+  /// when it must go the usual way.
+  bool TryRunNow(ActorTask& task) noexcept;
+  /// OK, or why the actor takes no more calls.
+  Status Death() const { return is_closed_.load(std::memory_order_acquire) ? death_ : Status(); }
   /// Before a call is made: OK, or why no more are taken.
   Status Admit() noexcept;
   /// Calls that wait or run fail. With `restart` those that wait do not, and there is a new actor for them, as long as

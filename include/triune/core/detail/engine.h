@@ -59,4 +59,7 @@ class Engine : public TaskRunner {
   Session* session_ = nullptr;
 };
 
+/// Starts a task of a function, with what its options want.
+void StartTask(Engine& engine, Task& task) noexcept;
+
 }  // namespace triune::detail

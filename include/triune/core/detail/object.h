@@ -46,6 +46,8 @@ class Object {
   void Unref() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+  /// Whether the caller's reference is the only one.
+  bool unshared() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
 
   bool ready() const noexcept { return waiters_.load(std::memory_order_acquire) == kReady; }
   /// When ready: why there is no value; OK when there is one.
@@ -79,6 +81,11 @@ class Object {
 
  protected:
   virtual ~Object() = default;
+  /// Not ready any more. Only while nobody else knows of the object.
+  void Renew() noexcept {
+    waiters_.store(0, std::memory_order_relaxed);
+    if (!status_.ok()) status_ = Status();
+  }
 
  private:
   static constexpr uintptr_t kLocked = 1;

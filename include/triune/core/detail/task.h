@@ -163,6 +163,12 @@ class Task : public Object, public Runnable {
   ~Task() override = default;
 
   void Execute(const Status* first = nullptr) noexcept;
+  /// As if it had never run, and in that phase. Only while nobody else knows of the task.
+  void Renew(Phase phase) noexcept {
+    Object::Renew();
+    cancel_.store(kWanted, std::memory_order_relaxed);
+    word_.store(phase, std::memory_order_release);
+  }
 
   /// Dependency::Await for each.
   virtual void AwaitArguments() noexcept = 0;
