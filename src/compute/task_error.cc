@@ -7,6 +7,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "compute/stack/thrown_from.h"
 #include "triune/core/detail/names.h"
 
 namespace triune::compute {
@@ -19,6 +20,7 @@ Status Nested(const std::exception& exception, int depth);
 
 /// Of the exception that is being handled.
 Status Describe(const std::string& prefix, TaskError& error, int depth) {
+  error.stack = StackOfCurrentException();
   try {
     throw;
   } catch (const std::bad_alloc& exception) {
