@@ -15,6 +15,7 @@
 #include "triune/core/object_ref.h"       // IWYU pragma: export
 #include "triune/core/placement_group.h"  // IWYU pragma: export
 #include "triune/core/runtime_context.h"  // IWYU pragma: export
+#include "triune/core/runtime_env.h"      // IWYU pragma: export
 #include "triune/core/session.h"          // IWYU pragma: export
 #include "triune/core/task_options.h"     // IWYU pragma: export
 #include "triune/status.h"                // IWYU pragma: export

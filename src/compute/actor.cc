@@ -187,7 +187,7 @@ void ActorCore::InterruptElsewhere(Task& task) noexcept { engine_.InterruptElsew
 
 Status ActorCore::CallElsewhere(Task& task, int attempt) {
   if (task.actor_creation()) {
-    TRIUNE_ASSIGN_OR_RETURN(host_, engine_.MakeActorHost());
+    TRIUNE_ASSIGN_OR_RETURN(host_, engine_.MakeActorHost(options().runtime_env));
     Status status = host_->Call(task, attempt);
     if (!status.ok()) host_.reset();
     return status;

@@ -3,6 +3,7 @@
 #include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
 #include "compute/local/machine_resources.h"
+#include "compute/process/environment.h"
 #include "compute/start_task.h"
 #include "compute/task_error.h"
 
@@ -16,7 +17,7 @@ using compute::DeadlineIn;
 Session::Session(const SessionOptions& options)
     : ending_{std::make_shared<std::atomic<bool>>(false)},
       named_{std::make_shared<detail::ActorDirectory>()},
-      engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options))),
+      engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options), options)),
       is_foreign_(false) {
   engine_->SetSession(this);
 }
@@ -69,8 +70,10 @@ detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
                                                        detail::Pointer<detail::CreationTask> creation) {
   actor.SetCreation(std::move(creation));
   detail::Pointer<detail::ActorCore> existing;
-  Status status;
-  if (is_foreign_) {
+  Status status = compute::CheckRuntimeEnv(actor.options().runtime_env, actor.options().isolation);
+  if (!status.ok()) {
+    // Refused below, without a name.
+  } else if (is_foreign_) {
     status = engine_->resources().Check(actor.options());
   } else if (!actor.options().name.empty()) {
     status = named_.directory->Add(named_.directory, actor, &existing);

@@ -7,6 +7,7 @@
 
 #include "triune/core/isolation.h"
 #include "triune/core/placement_group.h"
+#include "triune/core/runtime_env.h"
 
 namespace triune {
 
@@ -36,9 +37,10 @@ struct ActorOptions {
   /// Calls that may wait; one more fails with kPendingCallsLimit. 0: as many as memory has room for.
   size_t max_pending_calls = 0;
   /// kProcess: the actor has a process of its own, which its end ends; for classes that are registered
-  /// (TRIUNE_REMOTE_ACTOR). When the process dies, the call that ran fails, and max_restarts says whether there is a new
-  /// one for the others.
+  /// (TRIUNE_REMOTE_ACTOR). When the process dies, the call that ran fails, and max_restarts says whether there is a
+  /// new one for the others.
   Isolation isolation = Isolation::kThread;
+  RuntimeEnv runtime_env{};  ///< Of the process.
 
   bool AsksForNothing() const { return cpus == 0 && gpus == 0 && memory == 0 && resources.empty() && !placement_group; }
 };

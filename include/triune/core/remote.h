@@ -76,21 +76,20 @@ constexpr const char* RawTypeName() {
 
 template <auto F, typename R, typename... P>
 void RegisterAs(R (*)(P...)) {
-  RemoteRegistry::Add(
-      RawName<F>(),
-      {.key = RemoteKeyOf(F),
-       .name = {},
-       .parameters = kParameterCodecs<std::decay_t<P>...>,
-       .result = ResultCodec<R>(),
-       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
-         return CallAndEncode(
-             [&]() -> R {
-               return WithArguments<std::decay_t<P>...>(
-                   std::index_sequence_for<P...>(), arguments,
-                   [](auto&&... values) -> R { return F(std::forward<decltype(values)>(values)...); });
-             },
-             encoder);
-       }});
+  RemoteRegistry::Add(RawName<F>(),
+                      {.key = RemoteKeyOf(F),
+                       .name = {},
+                       .parameters = kParameterCodecs<std::decay_t<P>...>,
+                       .result = ResultCodec<R>(),
+                       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
+                         return CallAndEncode(
+                             [&]() -> R {
+                               return WithArguments<std::decay_t<P>...>(
+                                   std::index_sequence_for<P...>(), arguments,
+                                   [](auto&&... values) -> R { return F(std::forward<decltype(values)>(values)...); });
+                             },
+                             encoder);
+                       }});
 }
 template <typename A, auto F, typename R, typename... P>
 void RegisterMethod() {
@@ -103,10 +102,11 @@ void RegisterMethod() {
        .call = [](RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
          return CallAndEncode(
              [&]() -> R {
-               return WithArguments<std::decay_t<P>...>(
-                   std::index_sequence_for<P...>(), arguments, [&](auto&&... values) -> R {
-                     return std::invoke(F, *static_cast<A*>(instance.object), std::forward<decltype(values)>(values)...);
-                   });
+               return WithArguments<std::decay_t<P>...>(std::index_sequence_for<P...>(), arguments,
+                                                        [&](auto&&... values) -> R {
+                                                          return std::invoke(F, *static_cast<A*>(instance.object),
+                                                                             std::forward<decltype(values)>(values)...);
+                                                        });
              },
              encoder);
        }});
@@ -130,19 +130,19 @@ void RegisterMethodAs(R (B::*)(P...) const noexcept) {
 
 template <typename A, auto... Methods, typename... P>
 void RegisterActor(A (*)(P...)) {
-  RemoteRegistry::Add(
-      RawTypeName<A>(),
-      {.key = ConstructorKeyOf<A>(),
-       .name = {},
-       .parameters = kParameterCodecs<std::decay_t<P>...>,
-       .result = nullptr,
-       .call = [](RemoteInstance& instance, std::span<const Decoder> arguments, Encoder&) -> Status {
-         instance.object = WithArguments<std::decay_t<P>...>(
-             std::index_sequence_for<P...>(), arguments,
-             [](auto&&... values) { return static_cast<void*>(new A(std::forward<decltype(values)>(values)...)); });
-         instance.destroy = [](void* object) { delete static_cast<A*>(object); };
-         return {};
-       }});
+  RemoteRegistry::Add(RawTypeName<A>(),
+                      {.key = ConstructorKeyOf<A>(),
+                       .name = {},
+                       .parameters = kParameterCodecs<std::decay_t<P>...>,
+                       .result = nullptr,
+                       .call = [](RemoteInstance& instance, std::span<const Decoder> arguments, Encoder&) -> Status {
+                         instance.object = WithArguments<std::decay_t<P>...>(
+                             std::index_sequence_for<P...>(), arguments, [](auto&&... values) {
+                               return static_cast<void*>(new A(std::forward<decltype(values)>(values)...));
+                             });
+                         instance.destroy = [](void* object) { delete static_cast<A*>(object); };
+                         return {};
+                       }});
   (RegisterMethodAs<A, Methods>(Methods), ...);
 }
 

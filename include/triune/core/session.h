@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,16 @@ struct SessionOptions {
   double gpus = -1;   ///< -1: as many as NVIDIA's driver shows.
   double memory = 0;  ///< Bytes; 0: 70 % of the machine's.
   std::map<std::string, double> resources{};  ///< Others, by name.
+  /// Bytes of memory that each process for tasks may have for itself; 0: as much as it likes. Values in shared memory
+  /// don't count, and neither do programs that it has started. It is looked at a few times a second while a task runs;
+  /// a process that has more is ended, and the task fails with kOutOfMemory.
+  uint64_t worker_memory = 0;
+  /// Whether lines that processes for tasks write on their standard output and error are written on this program's,
+  /// soon and with the task before them: "(Load pid=123) text". The same line from several of them within five seconds
+  /// comes once more at the end of these, with how many there were: "... [repeated 3x across processes]". Lines longer
+  /// than 16 KiB come in pieces. When nobody takes them for five seconds and there are too many to keep, some are left
+  /// out.
+  bool log_to_driver = true;
 };
 
 struct CancelOptions {

@@ -8,6 +8,7 @@
 
 #include "triune/core/isolation.h"
 #include "triune/core/placement_group.h"
+#include "triune/core/runtime_env.h"
 #include "triune/status.h"
 #include "triune/time.h"
 
@@ -35,6 +36,7 @@ struct TaskOptions {
   Duration timeout = Duration::max();
   /// A process is ended with the task when its time is up, or it is cancelled by force.
   Isolation isolation = Isolation::kThread;
+  RuntimeEnv runtime_env{};  ///< Of the process. Such a task is sent to it alone, not with others that are short, too.
 
   bool AsksForOneCpuOnly() const {
     return cpus == 1 && gpus == 0 && memory == 0 && resources.empty() && !placement_group;

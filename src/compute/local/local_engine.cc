@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <deque>
 
+#include "compute/process/environment.h"
 #include "compute/sleeper.h"
 #include "compute/sleeping_tasks.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/actor.h"
+#include "triune/core/session.h"
 
 namespace triune::compute {
 namespace {
@@ -71,12 +73,14 @@ uint64_t ObjectMemory() {
 
 }  // namespace
 
-LocalEngine::LocalEngine(const Amounts& total)
+LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options)
     : admission_(std::make_shared<Admission>(total, pool_)),
       processes_(std::make_shared<ProcessPool>(
           static_cast<ProcessHost&>(*this),
           ProcessPoolOptions{.object_memory = ObjectMemory(),
-                             .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1))})),
+                             .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1)),
+                             .worker_memory = options.worker_memory,
+                             .log_to_driver = options.log_to_driver})),
       pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
 
 LocalEngine::~LocalEngine() {
@@ -101,9 +105,14 @@ void LocalEngine::Dismiss(detail::Task& task) noexcept {
   if (task.must_wait()) pool_.EndHolding();
 }
 
+Status LocalEngine::Check(const TaskOptions& options) {
+  TRIUNE_RETURN_IF_ERROR(CheckRuntimeEnv(options.runtime_env, options.isolation));
+  return admission_->Check(options);
+}
+
 void LocalEngine::RunElsewhere(detail::Task& task) noexcept {
   // What has resources of its own has this thread for itself alone.
-  if (Admission::Concerns(task)) return detail::Engine::RunElsewhere(task);
+  if (Admission::Concerns(task) || task.batchable() == nullptr) return detail::Engine::RunElsewhere(task);
   class Queue final : public TaskSource {
    public:
     explicit Queue(WorkerPool& pool) : pool_(pool) {}

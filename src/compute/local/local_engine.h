@@ -9,14 +9,18 @@
 #include "compute/process/process_pool.h"
 #include "triune/core/detail/engine.h"
 
+namespace triune {
+struct SessionOptions;
+}
+
 namespace triune::compute {
 
 class Sleeper;
 
 class LocalEngine final : public detail::Engine, private ProcessHost {
  public:
-  /// `total`: at least one processor.
-  explicit LocalEngine(const Amounts& total);
+  /// `total`: what the options come to; at least one processor.
+  LocalEngine(const Amounts& total, const SessionOptions& options);
   ~LocalEngine() override;
 
   void Enqueue(detail::Task& task) noexcept override;
@@ -27,9 +31,11 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void EndHolding() noexcept override { pool_.EndHolding(); }
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
-  Status Check(const TaskOptions& options) override { return admission_->Check(options); }
+  Status Check(const TaskOptions& options) override;
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
-  Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return MakeProcessActorHost(processes_); }
+  Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv& environment) override {
+    return MakeProcessActorHost(processes_, environment);
+  }
   void RunElsewhere(detail::Task& task) noexcept override;
   void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }

@@ -30,8 +30,9 @@ class ProcessActorHost final : public detail::ActorHost {
 
 }  // namespace
 
-Result<std::unique_ptr<detail::ActorHost>> MakeProcessActorHost(std::shared_ptr<ProcessPool> pool) {
-  TRIUNE_ASSIGN_OR_RETURN(ProcessPool::WorkerPointer worker, pool->Acquire());
+Result<std::unique_ptr<detail::ActorHost>> MakeProcessActorHost(std::shared_ptr<ProcessPool> pool,
+                                                                const RuntimeEnv& environment) {
+  TRIUNE_ASSIGN_OR_RETURN(ProcessPool::WorkerPointer worker, pool->Acquire(environment));
   return std::unique_ptr<detail::ActorHost>(std::make_unique<ProcessActorHost>(std::move(pool), std::move(worker)));
 }
 

@@ -24,7 +24,7 @@ class ProcessPool::Batch {
 
   void Run(detail::Task& first) {
     if (!Claim(first)) return;
-    Result<WorkerPointer> acquired = pool_.Acquire();
+    Result<WorkerPointer> acquired = pool_.Acquire({});
     if (!acquired.ok()) {
       Conclude(first, std::move(acquired).status());
       return;

@@ -10,7 +10,8 @@ inline constexpr uint32_t kNoSlot = UINT32_MAX;
 /// Handles that the worker gives to objects; others are the driver's.
 inline constexpr uint64_t kWorkersHandles = uint64_t{1} << 63U;
 
-/// The name, the number of custom resources and each with its name and amount follow, then for each argument: u8
+/// The name, the number of custom resources and each with its name and amount follow, the working
+/// directory, the number of variables and each with its name and value, then for each argument: u8
 /// ArgumentForm, and a value or a handle.
 struct SubmitHeader {
   uint64_t handle;  ///< Of the result.

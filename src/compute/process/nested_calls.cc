@@ -195,6 +195,11 @@ Status NestedCalls::HandleSubmit(MessageReader& message) {
     std::string name = message.Text();
     options->resources[std::move(name)] = message.Take<double>();
   }
+  options->runtime_env.working_dir = message.Text();
+  for (auto left = message.Take<uint32_t>(); left > 0 && !message.failed(); --left) {
+    std::string name = message.Text();
+    options->runtime_env.env_vars[std::move(name)] = message.Text();
+  }
   std::vector<StoredTask::Argument> arguments;
   for (uint32_t i = 0; i < header.arguments; ++i) {
     if (message.Take<ArgumentForm>() == ArgumentForm::kReference) {

@@ -1,9 +1,11 @@
 #include "compute/process/process_pool.h"
 
 #include <chrono>
+#include <csignal>
 #include <string>
 #include <utility>
 
+#include "compute/process/environment.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/remote_function.h"
 
@@ -14,10 +16,17 @@ namespace {
 constexpr Duration kStartsWithin = std::chrono::seconds(60);
 /// Of a process that was asked to end: it runs the destructor of its actor.
 constexpr Duration kStopsWithin = std::chrono::seconds(2);
-/// As wait_status: what nobody could wait for.
-constexpr int kKilled = 9;
 
 }  // namespace
+
+ProcessPool::ProcessPool(ProcessHost& host, const ProcessPoolOptions& options)
+    : host_(host),
+      options_(options),
+      logs_(options.log_to_driver),
+      memory_watch_(options.worker_memory, [this](WorkerProcess& worker) {
+        std::lock_guard lock(mutex_);
+        Kill(worker);
+      }) {}
 
 ProcessPool::~ProcessPool() { Close(); }
 
@@ -30,6 +39,7 @@ void ProcessPool::Close() {
     zygote = std::move(zygote_);
   }
   zygote.reset();  // and so all workers
+  logs_.Close();
 }
 
 Status ProcessPool::StartZygote() {
@@ -42,51 +52,90 @@ Status ProcessPool::StartZygote() {
   zygote_lost_ = false;
   TRIUNE_ASSIGN_OR_RETURN(
       zygote_,
-      Zygote::Start(memory_->segment().fd(), {.died = [this](uint64_t worker, int status) { OnDied(worker, status); },
+      Zygote::Start(memory_->segment().fd(), {.spawned = [this](uint64_t worker, pid_t pid) { OnSpawned(worker, pid); },
+                                              .died = [this](uint64_t worker, int status) { OnDied(worker, status); },
                                               .lost = [this] { OnLost(); }}));
   return {};
 }
 
-Result<ProcessPool::WorkerPointer> ProcessPool::Acquire() {
+ProcessPool::WorkerPointer ProcessPool::TakeIdle(const WorkerSetting& setting) {
+  for (size_t i = idle_.size(); i > 0; --i) {
+    if (idle_[i - 1]->setting() != setting) continue;
+    WorkerPointer worker = std::move(idle_[i - 1]);
+    idle_.erase(idle_.begin() + static_cast<ptrdiff_t>(i - 1));
+    if (worker->usable()) return worker;
+    Kill(*worker);
+  }
+  return nullptr;
+}
+
+Result<ProcessPool::WorkerPointer> ProcessPool::StartWorker(WorkerSetting setting) {
+  TRIUNE_RETURN_IF_ERROR(StartZygote());
+  // Of other settings: they make room.
+  if (!idle_.empty() && workers_.size() >= options_.most_idle) {
+    Kill(*idle_.front());
+    idle_.erase(idle_.begin());
+  }
+  TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker,
+                          WorkerProcess::Create(++last_number_, std::move(setting), host_, *memory_));
+  TRIUNE_ASSIGN_OR_RETURN(const WorkerLogs::Ends ends, logs_.Open());
+  Status status = zygote_->Spawn(
+      worker->number(), {.link = worker->link_fd(), .output = ends.output, .error = ends.error}, worker->setting());
+  WorkerLogs::CloseEnds(ends);
+  TRIUNE_RETURN_IF_ERROR(status);
+  workers_.emplace(worker->number(), worker);
+  return worker;
+}
+
+Result<ProcessPool::WorkerPointer> ProcessPool::Acquire(const RuntimeEnv& environment) {
+  WorkerSetting setting = SettingOf(environment);
   WorkerPointer worker;
+  bool is_new = false;
   {
     std::lock_guard lock(mutex_);
-    while (!idle_.empty()) {
-      worker = std::move(idle_.back());
-      idle_.pop_back();
-      if (worker->usable()) return worker;
+    worker = TakeIdle(setting);
+    if (worker == nullptr) {
+      is_new = true;
+      TRIUNE_ASSIGN_OR_RETURN(worker, StartWorker(std::move(setting)));
     }
-    TRIUNE_RETURN_IF_ERROR(StartZygote());
-    TRIUNE_ASSIGN_OR_RETURN(worker, WorkerProcess::Create(++last_number_, host_, *memory_));
-    TRIUNE_RETURN_IF_ERROR(zygote_->Spawn(worker->number(), worker->link_fd(), {}));
-    workers_.emplace(worker->number(), worker);
   }
-  Status status = worker->AwaitHello(std::chrono::steady_clock::now() + kStartsWithin);
-  if (status.ok()) return worker;
-  Discard(*worker);
-  return status;
+  Status status = is_new ? worker->AwaitHello(std::chrono::steady_clock::now() + kStartsWithin) : Status();
+  if (!status.ok()) {
+    Discard(*worker);
+    return status;
+  }
+  memory_watch_.Add(worker);
+  return worker;
+}
+
+void ProcessPool::Kill(WorkerProcess& worker) {
+  if (!workers_.contains(worker.number()) || zygote_ == nullptr) return;
+  worker.SetKilled();
+  zygote_->Kill(worker.number());
 }
 
 void ProcessPool::Discard(WorkerProcess& worker) {
+  memory_watch_.Remove(worker);
   std::lock_guard lock(mutex_);
-  if (workers_.contains(worker.number()) && zygote_ != nullptr) zygote_->Kill(worker.number());
+  Kill(worker);
 }
 
 void ProcessPool::Stop(WorkerPointer worker) {
   if (!worker->usable() || !worker->SendStop().ok()) return Discard(*worker);
+  memory_watch_.Remove(*worker);
   std::lock_guard lock(mutex_);
   if (workers_.contains(worker->number()) && !is_closed_) stopping_.push_back(std::move(worker));
 }
 
 void ProcessPool::Release(WorkerPointer worker) {
   if (!worker->usable()) return Discard(*worker);
-  std::unique_lock lock(mutex_);
-  if (idle_.size() < options_.most_idle) {
-    idle_.push_back(std::move(worker));
-    return;
-  }
-  lock.unlock();
-  Discard(*worker);
+  memory_watch_.Remove(*worker);
+  std::lock_guard lock(mutex_);
+  if (!workers_.contains(worker->number())) return;
+  idle_.push_back(std::move(worker));
+  if (idle_.size() <= options_.most_idle) return;
+  Kill(*idle_.front());
+  idle_.erase(idle_.begin());
 }
 
 Result<const detail::RemoteFunction*> ProcessPool::FunctionOf(const detail::Task& task) {
@@ -104,7 +153,7 @@ Status ProcessPool::RunIn(WorkerProcess& worker, detail::Task& task, int attempt
 Status ProcessPool::Run(detail::Task& task, int attempt) {
   TRIUNE_ASSIGN_OR_RETURN(const detail::RemoteFunction* function, FunctionOf(task));
   if (task.cancelled()) return Cancelled("the task was cancelled before it began");
-  TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, Acquire());
+  TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, Acquire(task.options()->runtime_env));
   Status status = worker->Run(task, *function, attempt);
   Release(std::move(worker));
   return status;
@@ -113,6 +162,12 @@ Status ProcessPool::Run(detail::Task& task, int attempt) {
 void ProcessPool::Interrupt(const detail::Task& task) noexcept {
   std::lock_guard lock(mutex_);
   for (auto& [number, worker] : workers_) worker->Interrupt(task);
+}
+
+void ProcessPool::OnSpawned(uint64_t worker, pid_t pid) {
+  std::lock_guard lock(mutex_);
+  auto found = workers_.find(worker);
+  if (found != workers_.end()) found->second->SetPid(pid);
 }
 
 void ProcessPool::OnDied(uint64_t worker, int wait_status) {
@@ -139,7 +194,13 @@ void ProcessPool::OnLost() {
     stopping_.clear();
     stopped_.notify_all();
   }
-  for (auto& [number, worker] : all) worker->SetDead(kKilled);
+  for (auto& [number, worker] : all) {
+    // What it has started may be left, now that there is nobody else to end it.
+    if (worker->pid() > 0) kill(-worker->pid(), SIGKILL);
+    worker->SetReason(ErrorKind::kWorkerCrashed,
+                      "was ended, since the process that makes others (triune-zygote) ended");
+    worker->SetDead(SIGKILL);
+  }
 }
 
 }  // namespace triune::compute

@@ -8,10 +8,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "compute/logs/worker_logs.h"
+#include "compute/process/memory_watch.h"
 #include "compute/process/shared_memory.h"
 #include "compute/process/worker_process.h"
 #include "compute/process/zygote.h"
 #include "triune/core/detail/task.h"
+#include "triune/core/runtime_env.h"
 #include "triune/status.h"
 
 namespace triune::compute {
@@ -19,6 +22,8 @@ namespace triune::compute {
 struct ProcessPoolOptions {
   uint64_t object_memory = 0;  ///< Bytes of shared memory.
   size_t most_idle = 1;        ///< Processes that are kept though they have nothing to do.
+  uint64_t worker_memory = 0;  ///< Bytes that one may have for itself; 0: no limit.
+  bool log_to_driver = true;   ///< Whether what they write is written here.
 };
 
 /// Where a process gets more to do.
@@ -37,7 +42,7 @@ class TaskSource {
 /// time: whoever calls Run counts as running meanwhile. Thread-safe.
 class ProcessPool {
  public:
-  ProcessPool(ProcessHost& host, const ProcessPoolOptions& options) : host_(host), options_(options) {}
+  ProcessPool(ProcessHost& host, const ProcessPoolOptions& options);
   ~ProcessPool();
   /// The session ends: actors get a moment to end by themselves, and then there are no processes any more.
   void Close();
@@ -57,7 +62,7 @@ class ProcessPool {
 
   using WorkerPointer = std::shared_ptr<WorkerProcess>;
   /// A process for the caller alone, until Release, Discard or Stop.
-  Result<WorkerPointer> Acquire();
+  Result<WorkerPointer> Acquire(const RuntimeEnv& environment);
   void Release(WorkerPointer worker);
   /// Ends the process, should it still be there.
   void Discard(WorkerProcess& worker);
@@ -69,6 +74,12 @@ class ProcessPool {
   /// InvalidArgument when it is not registered.
   static Result<const detail::RemoteFunction*> FunctionOf(const detail::Task& task);
   Status StartZygote();
+  /// One that has nothing to do, and the same setting; or null.
+  WorkerPointer TakeIdle(const WorkerSetting& setting);
+  Result<WorkerPointer> StartWorker(WorkerSetting setting);
+  /// With the mutex locked.
+  void Kill(WorkerProcess& worker);
+  void OnSpawned(uint64_t worker, pid_t pid);
   void OnDied(uint64_t worker, int wait_status);
   void OnLost();
 
@@ -78,12 +89,14 @@ class ProcessPool {
   std::shared_ptr<SharedMemory> memory_;
   uint64_t last_number_ = Zygote::kNone;
   std::unordered_map<uint64_t, WorkerPointer> workers_;  ///< All that are alive.
-  std::vector<WorkerPointer> idle_;
+  std::vector<WorkerPointer> idle_;                      ///< The one last that had something to do last.
   std::vector<WorkerPointer> stopping_;
   std::condition_variable stopped_;
   bool zygote_lost_ = false;
   bool is_closed_ = false;
+  WorkerLogs logs_;
   std::unique_ptr<Zygote> zygote_;  // its thread uses the others
+  MemoryWatch memory_watch_;        // and so does this one's
 };
 
 }  // namespace triune::compute

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "compute/process/environment.h"
 #include "compute/process/error_message.h"
 #include "compute/process/nested.h"
 #include "compute/process/slot.h"
@@ -50,7 +51,8 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
     return InvalidArgument("retry_on of " + task.Name() + " can't be sent: a task in a process has none to give");
   }
   if (options.placement_group) {
-    return InvalidArgument("placement_group of " + task.Name() + " can't be sent: groups are made outside of processes");
+    return InvalidArgument("placement_group of " + task.Name() +
+                           " can't be sent: groups are made outside of processes");
   }
   const std::vector<detail::ArgumentView> arguments = task.Arguments();
   if (arguments.size() != function->parameters.size()) {
@@ -73,6 +75,14 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
   for (const auto& [name, amount] : options.resources) {
     message.Text(name);
     message.Put(amount);
+  }
+  // What is relative is so to the directory here.
+  const WorkerSetting setting = SettingOf(options.runtime_env);
+  message.Text(setting.working_directory);
+  message.Put(static_cast<uint32_t>(options.runtime_env.env_vars.size()));
+  for (const auto& [name, value] : options.runtime_env.env_vars) {
+    message.Text(name);
+    message.Text(value);
   }
   detail::Encoder encoder;
   for (size_t i = 0; i < arguments.size(); ++i) {

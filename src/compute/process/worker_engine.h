@@ -30,7 +30,9 @@ class WorkerEngine final : public detail::Engine {
   void AbandonAt(detail::Task&, TimePoint) override {}
   detail::Resources& resources() noexcept override { return resources_; }
   Status CallElsewhere(detail::Task&, int) override { return Internal("not in a process for tasks"); }
-  Result<std::unique_ptr<detail::ActorHost>> MakeActorHost() override { return Internal("not in a process for tasks"); }
+  Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv&) override {
+    return Internal("not in a process for tasks");
+  }
 
  private:
   Status Submit(detail::Task& task, detail::ReceivedObject& result);

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "compute/logs/worker_output.h"
 #include "compute/process/driver_connection.h"
 #include "compute/process/error_message.h"
 #include "compute/process/run_message.h"
@@ -105,6 +106,7 @@ class Worker {
     detail::Frame frame{.task = *task, .outer = nullptr, .attempt = header.attempt};
     frame.stage = &driver_.page().slots[header.slot];
     detail::current_frame = &frame;
+    output_.Begin(name_);
     Status status;
     try {
       status = function->call(instance_, arguments, result_);
@@ -113,6 +115,7 @@ class Worker {
       status = Thrown(*task, header.attempt);
     }
     detail::current_frame = nullptr;
+    output_.End();
     return status;
   }
 
@@ -124,6 +127,7 @@ class Worker {
   bool has_result_ = false;
   detail::Encoder result_;
   detail::RemoteInstance instance_;
+  WorkerOutput output_;
 };
 
 /// The kernel is to take a worker before it takes the driver.

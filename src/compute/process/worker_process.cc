@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -24,11 +25,15 @@ constexpr Duration kLookAgainForMore = std::chrono::milliseconds(1);
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
-std::string HowItEnded(int wait_status) {
+std::string HowItEnded(int wait_status, bool was_killed) {
   if (WIFSIGNALED(wait_status)) {
     const int number = WTERMSIG(wait_status);
     const char* name = sigabbrev_np(number);
-    return "was ended by signal " + std::to_string(number) + (name != nullptr ? std::string(" (SIG") + name + ")" : "");
+    std::string how = "was ended by signal " + std::to_string(number);
+    if (name != nullptr) how += std::string(" (SIG") + name + ")";
+    // What the kernel does when memory is short, and few others do.
+    if (number == SIGKILL && !was_killed) how += ", probably for want of memory";
+    return how;
   }
   return "ended with exit status " + std::to_string(WEXITSTATUS(wait_status));
 }
@@ -47,17 +52,19 @@ Status TakeValue(detail::Task& task, const detail::ValueCodec& codec, ReceivedVa
 
 }  // namespace
 
-Result<std::shared_ptr<WorkerProcess>> WorkerProcess::Create(uint64_t number, ProcessHost& host, SharedMemory& memory) {
+Result<std::shared_ptr<WorkerProcess>> WorkerProcess::Create(uint64_t number, WorkerSetting setting, ProcessHost& host,
+                                                             SharedMemory& memory) {
   TRIUNE_ASSIGN_OR_RETURN(shm::Segment segment, Link::Create());
   TRIUNE_ASSIGN_OR_RETURN(Link link, Link::Open(segment, Link::End::kDriver));
   TRIUNE_ASSIGN_OR_RETURN(const shm::Holder holder, memory.leases().Join());
   return std::shared_ptr<WorkerProcess>(
-      new WorkerProcess(number, std::move(segment), std::move(link), host, memory, holder));
+      new WorkerProcess(number, std::move(setting), std::move(segment), std::move(link), host, memory, holder));
 }
 
-WorkerProcess::WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, ProcessHost& host,
-                             SharedMemory& memory, shm::Holder holder)
+WorkerProcess::WorkerProcess(uint64_t number, WorkerSetting setting, shm::Segment link_memory, Link link,
+                             ProcessHost& host, SharedMemory& memory, shm::Holder holder)
     : number_(number),
+      setting_(std::move(setting)),
       link_memory_(std::move(link_memory)),
       link_(std::move(link)),
       memory_(memory),
@@ -92,32 +99,38 @@ void WorkerProcess::SetDead(int wait_status) noexcept {
   link_.incoming().Ring();
 }
 
-void WorkerProcess::SetReason(Status why) {
+void WorkerProcess::SetReason(ErrorKind kind, std::string how) {
   std::lock_guard lock(reason_mutex_);
-  if (reason_.ok()) reason_ = std::move(why);
+  if (reason_.how.empty()) reason_ = {.kind = kind, .how = std::move(how)};
 }
 
-Status WorkerProcess::Crashed(const Call& call) {
-  {
-    std::lock_guard lock(reason_mutex_);
-    if (!reason_.ok()) return reason_;
-  }
-  const std::string name = call.task.load()->Name();
+Status WorkerProcess::Death(const std::string& whose) const {
+  std::lock_guard lock(reason_mutex_);
   auto error = std::make_shared<TaskError>();
-  error->kind = ErrorKind::kWorkerCrashed;
+  error->kind = reason_.kind;
+  const std::string how = reason_.how.empty() ? HowItEnded(wait_status_, killed_.load()) : reason_.how;
+  const auto code = error->kind == ErrorKind::kOutOfMemory ? StatusCode::kResourceExhausted : StatusCode::kUnavailable;
+  return Status(code, whose + " " + how).WithDetail(std::move(error));
+}
+
+Status WorkerProcess::Crashed(const Call& call) const {
+  const std::string name = call.task.load()->Name();
+  Status death = Death("the process that ran " + name);
+  auto error = std::make_shared<TaskError>(*TaskError::Of(death));
   error->task = name;
   error->attempt = call.attempt;
-  return Unavailable("the process that ran " + name + " " + HowItEnded(wait_status_)).WithDetail(std::move(error));
+  return std::move(death).WithDetail(std::move(error));
 }
 
 Status WorkerProcess::Alive() const {
-  if (dead()) return Unavailable("its process " + HowItEnded(wait_status_));
+  if (dead()) return Death("its process");
   return usable_ ? Status() : Unavailable("its process can't be used any more");
 }
 
 Status WorkerProcess::AwaitHello(TimePoint deadline) {
   while (!link_.HasMessage()) {
-    if (dead()) return Unavailable("the process for tasks " + HowItEnded(wait_status_) + " before it was ready");
+    if (dead())
+      return Unavailable("the process for tasks " + HowItEnded(wait_status_, killed_.load()) + " before it was ready");
     if (Now() >= deadline) return Unavailable("the process for tasks was not ready in time");
     link_.incoming().WaitUntil([&] { return link_.HasMessage() || dead(); }, std::min(deadline, Now() + kLookAgain));
   }
@@ -220,7 +233,7 @@ Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& func
     Await(ended, Now() + kLookAgain);
     if (ended.empty() && dead()) {
       TakeBack();
-      return Unavailable("the process for tasks " + HowItEnded(wait_status_));
+      return Death("the process for tasks");
     }
   }
   return std::move(ended[0].status);

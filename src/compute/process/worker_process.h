@@ -1,22 +1,27 @@
 // A process that runs tasks, seen from the driver.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "compute/process/link.h"
 #include "compute/process/message.h"
 #include "compute/process/nested_calls.h"
 #include "compute/process/shared_memory.h"
+#include "compute/process/zygote.h"
 #include "compute/shm/leases.h"
 #include "compute/shm/segment.h"
 #include "triune/core/detail/remote_function.h"
 #include "triune/core/detail/task.h"
+#include "triune/core/errors.h"
 #include "triune/status.h"
 #include "triune/time.h"
 
@@ -27,12 +32,14 @@ namespace triune::compute {
 class WorkerProcess final : private NestedCalls::Worker {
  public:
   /// `number`: by which the zygote knows it. The process is started by the caller.
-  static Result<std::shared_ptr<WorkerProcess>> Create(uint64_t number, ProcessHost& host, SharedMemory& memory);
+  static Result<std::shared_ptr<WorkerProcess>> Create(uint64_t number, WorkerSetting setting, ProcessHost& host,
+                                                       SharedMemory& memory);
   ~WorkerProcess();
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
 
   uint64_t number() const { return number_; }
+  const WorkerSetting& setting() const { return setting_; }
   int link_fd() const { return link_memory_.fd(); }
   /// Until it has said that it is ready. An error when it ended first, or said nonsense.
   Status AwaitHello(TimePoint deadline);
@@ -59,7 +66,7 @@ class WorkerProcess final : private NestedCalls::Worker {
   Status SendStop();
   /// Why there is no process any more; OK when there is.
   Status Alive() const;
-  bool usable() const { return usable_ && !dead(); }
+  bool usable() const { return usable_ && !dead() && !killed_.load(std::memory_order_relaxed); }
   /// How long a call has taken lately; kNever's distance when that is not known.
   Duration usual_time() const { return usual_time_; }
 
@@ -69,8 +76,13 @@ class WorkerProcess final : private NestedCalls::Worker {
   /// On any thread, once: the process has ended.
   void SetDead(int wait_status) noexcept;
   bool dead() const noexcept { return dead_.load(std::memory_order_acquire); }
-  /// On any thread: what its end is to be told as, should it die now.
-  void SetReason(Status why);
+  /// On any thread: how its end is to be told, should it die now. The first reason counts.
+  void SetReason(ErrorKind kind, std::string how);
+  /// On any thread: it is about to be killed.
+  void SetKilled() noexcept { killed_.store(true); }
+  /// On any thread; 0: not known yet.
+  void SetPid(pid_t pid) noexcept { pid_.store(pid); }
+  pid_t pid() const noexcept { return pid_.load(); }
 
  private:
   struct Call {
@@ -86,8 +98,8 @@ class WorkerProcess final : private NestedCalls::Worker {
     bool is_abandoned() const { return !is_again && task.load()->phase() == detail::Task::kDone; }
   };
 
-  WorkerProcess(uint64_t number, shm::Segment link_memory, Link link, ProcessHost& host, SharedMemory& memory,
-                shm::Holder holder);
+  WorkerProcess(uint64_t number, WorkerSetting setting, shm::Segment link_memory, Link link, ProcessHost& host,
+                SharedMemory& memory, shm::Holder holder);
   detail::Task* TaskIn(uint32_t slot) noexcept override { return slot < kSlots ? calls_[slot].task.load() : nullptr; }
   Status Send(std::span<const std::byte> message) override;
   void Wake() noexcept override;
@@ -101,12 +113,15 @@ class WorkerProcess final : private NestedCalls::Worker {
   /// Those that had begun.
   void EndAll(const Status& astray, std::vector<Ended>& ended);
   void End(Call& call, Status status, std::vector<Ended>& ended);
-  Status Crashed(const Call& call);
+  Status Crashed(const Call& call) const;
+  /// When dead. `whose`: "its process", for people.
+  Status Death(const std::string& whose) const;
   std::atomic<uint32_t>& StageOf(const Call& call) {
     return link_.page().slots[static_cast<size_t>(&call - calls_.data())];
   }
 
   const uint64_t number_;
+  const WorkerSetting setting_;
   const shm::Segment link_memory_;
   Link link_;
   SharedMemory& memory_;
@@ -122,8 +137,14 @@ class WorkerProcess final : private NestedCalls::Worker {
   std::atomic<bool> interrupted_{false};
   std::atomic<bool> dead_{false};
   int wait_status_ = 0;  ///< When dead.
-  std::mutex reason_mutex_;
-  Status reason_;
+  std::atomic<bool> killed_{false};
+  std::atomic<pid_t> pid_{0};
+  struct Reason {
+    ErrorKind kind = ErrorKind::kWorkerCrashed;
+    std::string how{};
+  };
+  mutable std::mutex reason_mutex_;
+  Reason reason_;
   std::vector<std::byte> outgoing_;
   std::vector<std::byte> incoming_;
   detail::Encoder encoder_;

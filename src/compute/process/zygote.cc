@@ -30,7 +30,8 @@ int CopyHigh(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 16); }
 
 Result<std::unique_ptr<Zygote>> Zygote::Start(int memory_fd, Events events) {
   if (IsWorkerProcess()) {
-    return FailedPrecondition("a process that runs tasks can't start others: tasks there use the session of their task");
+    return FailedPrecondition(
+        "a process that runs tasks can't start others: tasks there use the session of their task");
   }
   std::array<int, 2> sockets{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) return SystemError("socketpair");
@@ -39,7 +40,8 @@ Result<std::unique_ptr<Zygote>> Zygote::Start(int memory_fd, Events events) {
   close(sockets[1]);
   auto result = [&]() -> Result<pid_t> {
     if (theirs < 0 || memory < 0) return SystemError("fcntl");
-    return SpawnProgram(ProcessRole::kZygote, theirs, memory, {});
+    return SpawnProgram(ProcessRole::kZygote, {.link = theirs, .output = STDOUT_FILENO, .error = STDERR_FILENO}, memory,
+                        {});
   }();
   if (theirs >= 0) close(theirs);
   if (memory >= 0) close(memory);
@@ -69,12 +71,16 @@ void Zygote::Listen() {
     const ssize_t bytes = recv(socket_, &event, sizeof(event), 0);
     if (bytes < 0 && errno == EINTR) continue;
     if (bytes != sizeof(event)) break;
+    if (event.spawned > 0) {
+      events_.spawned(event.worker, static_cast<pid_t>(event.spawned));
+      continue;
+    }
     events_.died(event.worker, static_cast<int>(event.wait_status));
   }
   events_.lost();
 }
 
-Status Zygote::Spawn(uint64_t worker, int link_fd, const WorkerSetting& setting) {
+Status Zygote::Spawn(uint64_t worker, const WorkerFiles& files, const WorkerSetting& setting) {
   std::vector<std::byte> request;
   MessageWriter message(request);
   message.Put(ZygoteRequest{.spawn = 1, .worker = worker});
@@ -85,13 +91,14 @@ Status Zygote::Spawn(uint64_t worker, int link_fd, const WorkerSetting& setting)
     return InvalidArgument("runtime_env is too large: " + std::to_string(request.size()) + " bytes, at most " +
                            std::to_string(kMostRequestBytes));
   }
-  return SendWithDescriptor(socket_, request, link_fd) ? Status() : SystemError("the zygote does not answer");
+  const std::array<int, 3> descriptors = {files.link, files.output, files.error};
+  return SendWithDescriptors(socket_, request, descriptors) ? Status() : SystemError("the zygote does not answer");
 }
 
 void Zygote::Kill(uint64_t worker) {
   std::vector<std::byte> request;
   MessageWriter(request).Put(ZygoteRequest{.spawn = 0, .worker = worker});
-  std::ignore = SendWithDescriptor(socket_, request, -1);
+  std::ignore = SendWithDescriptors(socket_, request, {});
 }
 
 }  // namespace triune::compute

@@ -19,15 +19,24 @@ namespace triune::compute {
 struct WorkerSetting {
   std::vector<std::string> environment{};  ///< "NAME=value", added.
   std::string working_directory{};         ///< Empty: the program's.
+  friend bool operator==(const WorkerSetting&, const WorkerSetting&) = default;
+};
+
+/// Descriptors that a worker is to get.
+struct WorkerFiles {
+  int link;
+  int output;  ///< Its standard output.
+  int error;   ///< Its standard error.
 };
 
 /// The driver's hold on it: the program itself, started again, which never gets to its main function. It forks workers
-/// as long as it has one thread only (static initialisers may start others; then each worker is a start of the program),
-/// and ends when the driver does, in whatever way: its workers end with it. Thread-safe.
+/// as long as it has one thread only (static initialisers may start others; then each worker is a start of the
+/// program), and ends when the driver does, in whatever way: its workers end with it. Thread-safe.
 class Zygote {
  public:
   /// Called on a thread of the zygote's own.
   struct Events {
+    std::function<void(uint64_t worker, pid_t pid)> spawned;
     /// `wait_status` as of waitpid.
     std::function<void(uint64_t worker, int wait_status)> died;
     /// There are no workers any more, and there will be none.
@@ -41,9 +50,9 @@ class Zygote {
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
 
-  /// Starts a worker that is to be known by this number, not kNone, with its link's segment. Events say when that does
-  /// not succeed. InvalidArgument when the setting is too long.
-  Status Spawn(uint64_t worker, int link_fd, const WorkerSetting& setting);
+  /// Starts a worker that is to be known by this number, not kNone, with copies of these files. Events say when that
+  /// does not succeed. InvalidArgument when the setting is too long.
+  Status Spawn(uint64_t worker, const WorkerFiles& files, const WorkerSetting& setting);
   /// With all its own children that are still in its process group.
   void Kill(uint64_t worker);
   pid_t pid() const { return pid_; }
@@ -58,6 +67,8 @@ class Zygote {
   std::thread listener_;
 };
 
+/// In the environment: what a process was started as.
+inline constexpr const char* kRoleVariable = "TRIUNE_PROCESS";
 /// Whether this process was started as a zygote or a worker.
 bool IsWorkerProcess();
 /// Instead of the program's main function, in such a process.

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <span>
@@ -96,14 +97,13 @@ class ZygoteProcess {
       auto found = numbers_.find(pid);
       if (found == numbers_.end()) continue;  // a child of a worker that is gone
       kill(-pid, SIGKILL);                    // what it has started
-      Report(found->second, status);
+      Report({.worker = found->second, .spawned = 0, .wait_status = status});
       workers_.erase(found->second);
       numbers_.erase(found);
     }
   }
 
-  static void Report(uint64_t worker, int status) {
-    const ZygoteEvent event{.worker = worker, .wait_status = status};
+  static void Report(const ZygoteEvent& event) {
     while (send(kOwnDescriptor, &event, sizeof(event), MSG_NOSIGNAL) < 0 && errno == EINTR) {
     }
   }
@@ -111,7 +111,7 @@ class ZygoteProcess {
   /// False when the driver is gone.
   bool Serve() {
     iovec part{buffer_.data(), buffer_.size()};
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMostDescriptors * sizeof(int))> control{};
     msghdr header{};
     header.msg_iov = &part;
     header.msg_iovlen = 1;
@@ -127,30 +127,36 @@ class ZygoteProcess {
       if (found != workers_.end()) Kill(found->second);
       return true;
     }
-    int link = -1;
-    if (const cmsghdr* own = CMSG_FIRSTHDR(&header)) std::memcpy(&link, CMSG_DATA(own), sizeof(link));
+    std::array<int, kMostDescriptors> descriptors{-1, -1, -1};
+    const cmsghdr* own = CMSG_FIRSTHDR(&header);
+    if (own != nullptr && own->cmsg_len <= CMSG_LEN(sizeof(descriptors))) {
+      std::memcpy(descriptors.data(), CMSG_DATA(own), own->cmsg_len - CMSG_LEN(0));
+    }
     SpawnRequest spawn{.worker = request.worker, .setting = {}};
     spawn.setting.working_directory = message.Text();
     for (auto left = message.Take<uint32_t>(); left > 0 && !message.failed(); --left) {
       spawn.setting.environment.push_back(message.Text());
     }
-    Spawn(spawn, link);
-    if (link >= 0) close(link);
+    Spawn(spawn, {.link = descriptors[0], .output = descriptors[1], .error = descriptors[2]});
+    for (const int descriptor : descriptors) {
+      if (descriptor >= 0) close(descriptor);
+    }
     return true;
   }
 
-  void Spawn(const SpawnRequest& request, int link) {
-    const pid_t pid = HasOneThread() ? Fork(request, link) : Start(request, link);
+  void Spawn(const SpawnRequest& request, const WorkerFiles& files) {
+    const pid_t pid = HasOneThread() ? Fork(request, files) : Start(request, files);
     if (pid < 0) {
-      Report(request.worker, W_EXITCODE(127, 0));
+      Report({.worker = request.worker, .spawned = 0, .wait_status = W_EXITCODE(127, 0)});
       return;
     }
     setpgid(pid, pid);  // the worker does the same: whoever comes first
     workers_.emplace(request.worker, pid);
     numbers_.emplace(pid, request.worker);
+    Report({.worker = request.worker, .spawned = pid, .wait_status = 0});
   }
 
-  pid_t Fork(const SpawnRequest& request, int link) const {
+  pid_t Fork(const SpawnRequest& request, const WorkerFiles& files) const {
     const pid_t zygote = getpid();
     const pid_t pid = fork();
     if (pid != 0) return pid;
@@ -160,12 +166,16 @@ class ZygoteProcess {
     close(kOwnDescriptor);
     close(children_);
     sigprocmask(SIG_SETMASK, &before_, nullptr);
+    dup2(files.output, STDOUT_FILENO);
+    dup2(files.error, STDERR_FILENO);
+    close(files.output);
+    close(files.error);
     Apply(request.setting);
-    _exit(WorkerMain(link, kMemoryDescriptor));
+    _exit(WorkerMain(files.link, kMemoryDescriptor));
   }
 
-  static pid_t Start(const SpawnRequest& request, int link) {
-    Result<pid_t> pid = SpawnProgram(ProcessRole::kWorker, link, kMemoryDescriptor, request.setting);
+  static pid_t Start(const SpawnRequest& request, const WorkerFiles& files) {
+    Result<pid_t> pid = SpawnProgram(ProcessRole::kWorker, files, kMemoryDescriptor, request.setting);
     if (!pid.ok()) dprintf(STDERR_FILENO, "%s\n", pid.status().ToString().c_str());
     return pid.ok() ? *pid : -1;
   }
@@ -182,6 +192,12 @@ class ZygoteProcess {
 
 int ZygoteMain() {
   prctl(PR_SET_NAME, "triune-zygote");
+  // What static initialisers have written is not to be written by each worker.
+  std::fflush(nullptr);
+  // What comes from the driver is not to get the numbers of these, where the program has closed them.
+  int nowhere = open("/dev/null", O_RDWR);
+  while (nowhere >= 0 && nowhere <= STDERR_FILENO) nowhere = dup(nowhere);
+  if (nowhere >= 0) close(nowhere);
   return ZygoteProcess().Run();
 }
 

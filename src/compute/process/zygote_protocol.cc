@@ -15,18 +15,17 @@
 namespace triune::compute {
 namespace {
 
-constexpr const char* kVariable = "TRIUNE_PROCESS";
 constexpr const char* kZygote = "zygote";
 constexpr const char* kWorker = "worker";
 
 /// Read once, and taken out, so that programs that it starts don't take it for themselves.
 ProcessRole ReadRole() {
-  const char* value = std::getenv(kVariable);
+  const char* value = std::getenv(kRoleVariable);
   const std::string_view role = value == nullptr ? "" : value;
   const ProcessRole result = role == kZygote   ? ProcessRole::kZygote
                              : role == kWorker ? ProcessRole::kWorker
                                                : ProcessRole::kNone;
-  if (value != nullptr) unsetenv(kVariable);
+  if (value != nullptr) unsetenv(kRoleVariable);
   return result;
 }
 
@@ -37,13 +36,15 @@ ProcessRole RoleOfThisProcess() {
   return role;
 }
 
-Result<pid_t> SpawnProgram(ProcessRole role, int own_descriptor, int memory_descriptor,
+Result<pid_t> SpawnProgram(ProcessRole role, const WorkerFiles& files, int memory_descriptor,
                            const WorkerSetting& setting) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, own_descriptor, kOwnDescriptor);
+  posix_spawn_file_actions_adddup2(&actions, files.link, kOwnDescriptor);
   posix_spawn_file_actions_adddup2(&actions, memory_descriptor, kMemoryDescriptor);
+  if (files.output != STDOUT_FILENO) posix_spawn_file_actions_adddup2(&actions, files.output, STDOUT_FILENO);
+  if (files.error != STDERR_FILENO) posix_spawn_file_actions_adddup2(&actions, files.error, STDERR_FILENO);
   posix_spawn_file_actions_addclosefrom_np(&actions, kMemoryDescriptor + 1);
   if (!setting.working_directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&actions, setting.working_directory.c_str());
@@ -58,7 +59,7 @@ Result<pid_t> SpawnProgram(ProcessRole role, int own_descriptor, int memory_desc
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
 
-  const std::string entry = std::string(kVariable) + "=" + (role == ProcessRole::kZygote ? kZygote : kWorker);
+  const std::string entry = std::string(kRoleVariable) + "=" + (role == ProcessRole::kZygote ? kZygote : kWorker);
   std::vector<char*> environment;
   // The first of a name is the one that counts.
   for (const std::string& variable : setting.environment) environment.push_back(const_cast<char*>(variable.c_str()));
@@ -76,20 +77,20 @@ Result<pid_t> SpawnProgram(ProcessRole role, int own_descriptor, int memory_desc
   return pid;
 }
 
-bool SendWithDescriptor(int socket, std::span<const std::byte> message, int descriptor) {
+bool SendWithDescriptors(int socket, std::span<const std::byte> message, std::span<const int> descriptors) {
   iovec part{const_cast<std::byte*>(message.data()), message.size()};
-  alignas(cmsghdr) std::byte control[CMSG_SPACE(sizeof(int))]{};
+  alignas(cmsghdr) std::byte control[CMSG_SPACE(kMostDescriptors * sizeof(int))]{};
   msghdr header{};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
-  if (descriptor >= 0) {
+  if (!descriptors.empty()) {
     header.msg_control = control;
-    header.msg_controllen = sizeof(control);
+    header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
     cmsghdr* own = CMSG_FIRSTHDR(&header);
     own->cmsg_level = SOL_SOCKET;
     own->cmsg_type = SCM_RIGHTS;
-    own->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(own), &descriptor, sizeof(descriptor));
+    own->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(own), descriptors.data(), descriptors.size_bytes());
   }
   ssize_t sent;
   do {

@@ -20,6 +20,7 @@ struct ZygoteRequest {
 };
 struct ZygoteEvent {
   uint64_t worker;
+  int64_t spawned;      ///< Its process, when it was started just now; 0: it has died.
   int64_t wait_status;  ///< As of waitpid.
 };
 
@@ -32,13 +33,14 @@ inline constexpr int kMemoryDescriptor = 4;
 
 /// Starts this program again, in a process group of its own, with signals as they are by default, no other descriptors,
 /// and nothing to read on its standard input.
-Result<pid_t> SpawnProgram(ProcessRole role, int own_descriptor, int memory_descriptor,
+/// Of a zygote, `files.link` is its socket.
+Result<pid_t> SpawnProgram(ProcessRole role, const WorkerFiles& files, int memory_descriptor,
                            const WorkerSetting& setting);
 /// What this process was started as.
 ProcessRole RoleOfThisProcess();
 
-/// `descriptor`: -1: none.
-bool SendWithDescriptor(int socket, std::span<const std::byte> message, int descriptor);
+inline constexpr size_t kMostDescriptors = 3;
+bool SendWithDescriptors(int socket, std::span<const std::byte> message, std::span<const int> descriptors);
 
 int ZygoteMain();
 /// `link`, `memory`: descriptors, taken over.

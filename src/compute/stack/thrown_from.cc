@@ -116,7 +116,7 @@ std::vector<std::string> StackOfCurrentException() {
   for (size_t i = 0; i < record->count; ++i) {
     // What returns there was called just before.
     calls.push_back(LookUpAddress(record->calls[i] - 1));
-    if (calls.back().symbol == "_ZN6triune6detail4Task7ExecuteEv") break;
+    if (calls.back().symbol.starts_with("_ZN6triune6detail4Task7Execute")) break;
   }
   while (calls.size() > 1 && IsOurs(calls.back().symbol)) calls.pop_back();
   if (calls.size() > kMostCalls) calls.resize(kMostCalls);

@@ -42,7 +42,7 @@ class Engine : public TaskRunner {
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
-  virtual Result<std::unique_ptr<ActorHost>> MakeActorHost() = 0;
+  virtual Result<std::unique_ptr<ActorHost>> MakeActorHost(const RuntimeEnv& environment) = 0;
   void SetSession(Session* session) noexcept { session_ = session; }
   Session* session() noexcept override { return session_; }
 

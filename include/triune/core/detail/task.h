@@ -114,7 +114,7 @@ class Task : public Object, public Runnable {
     RunIfFirst();
     Unref();
   }
-  Task* batchable() noexcept override { return elsewhere_ ? this : nullptr; }
+  Task* batchable() noexcept override { return elsewhere_ && options_->runtime_env.empty() ? this : nullptr; }
 
   bool RunIfFirst() noexcept {
     if (!Advance(kQueued, kRunning)) return false;
