@@ -64,15 +64,19 @@ int UntilToldAtFirst(const std::string& folder) {
 int Print(int which) {
   std::printf("printed %d\n", which);
   std::cerr << "complained " << which << "\n";
-  std::cout << "no end " << which;
   return which;
+}
+int PrintWithoutEnd() {
+  std::cout << "no end";
+  return 1;
 }
 int One() { return 1; }
 
 }  // namespace triune::driver_end_test
 
 TRIUNE_REMOTE(triune::driver_end_test::UntilTold, triune::driver_end_test::Brief,
-              triune::driver_end_test::UntilToldAtFirst, triune::driver_end_test::Print, triune::driver_end_test::One);
+              triune::driver_end_test::UntilToldAtFirst, triune::driver_end_test::Print,
+              triune::driver_end_test::PrintWithoutEnd, triune::driver_end_test::One);
 
 namespace triune::driver_end_test {
 namespace {
@@ -211,7 +215,7 @@ std::atomic<int> interrupts{0};
     close(ends[1]);
     close(STDERR_FILENO);
   }
-  int sum = 0;
+  bool all_well = true;
   {
     Session session({.cpus = kTasks, .log_to_driver = mode != "quiet"});
     auto process = session.With({.isolation = kProcess});
@@ -221,6 +225,7 @@ std::atomic<int> interrupts{0};
         references.push_back(process.Submit(Brief, folder));
       } else if (mode == "print" || mode == "quiet" || mode == "nobody reads") {
         references.push_back(process.Submit(Print, i));
+        references.push_back(process.Submit(PrintWithoutEnd));
       } else {
         references.push_back(process.Submit(UntilTold, folder));
       }
@@ -230,10 +235,10 @@ std::atomic<int> interrupts{0};
       if (mode == "abort") std::abort();
       std::exit(0);
     }
-    for (const auto& reference : references) sum += session.Get(reference).ok() ? 1 : 0;
+    for (const auto& reference : references) all_well = session.Get(reference).ok() && all_well;
     if (mode == "brief") WaitForFile(folder + "/end");
   }
-  _exit(sum == kTasks && (mode != "interrupted" || interrupts == 1) ? 0 : 3);
+  _exit(all_well && (mode != "interrupted" || interrupts == 1) ? 0 : 3);
 }
 
 TEST(DriverProgram, DISABLED_Run) {
@@ -290,13 +295,12 @@ TEST(DriverEnd, LinesOfTasksAreWritten) {
   EXPECT_EQ(driver.WaitForEnd(), 0);
   const std::string output = driver.Read("output");
   const std::string error = driver.Read("error");
+  const std::string prefix = "\\(triune::driver_end_test::Print pid=[0-9]+\\) ";
   for (const std::string number : {"0", "1"}) {
-    EXPECT_THAT(output,
-                testing::ContainsRegex("\n\\(triune::driver_end_test::Print pid=[0-9]+\\) printed " + number + "\n"));
-    EXPECT_THAT(output, testing::ContainsRegex("\n\\(triune::driver_end_test::Print pid=[0-9]+\\) no end " + number));
-    EXPECT_THAT(error,
-                testing::ContainsRegex("\\(triune::driver_end_test::Print pid=[0-9]+\\) complained " + number + "\n"));
+    EXPECT_THAT(output, testing::ContainsRegex("\n" + prefix + "printed " + number + "\n"));
+    EXPECT_THAT(error, testing::ContainsRegex(prefix + "complained " + number + "\n"));
   }
+  EXPECT_THAT(output, testing::ContainsRegex("\n\\(triune::driver_end_test::PrintWithoutEnd pid=[0-9]+\\) no end"));
 }
 
 TEST(DriverEnd, OrNotWhenNobodyWantsThem) {

@@ -132,7 +132,8 @@ std::vector<std::string> StackOfCurrentException() {
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 namespace __cxxabiv1 {
 
-extern "C" [[noreturn]] void __cxa_throw(void* exception, std::type_info* type, void (*destructor)(void*)) {
+extern "C" __attribute__((noreturn)) void __cxa_throw(void* exception, std::type_info* type,
+                                                      void (*destructor)(void*)) {
   using namespace triune::compute;  // NOLINT(google-build-using-namespace)
   static auto* const go_on = TheLibrarys<CxaThrow>("__cxa_throw");
   if (triune::detail::current_frame != nullptr) {
