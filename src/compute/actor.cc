@@ -68,6 +68,8 @@ CreationTask::CreationTask(ActorCore& actor) : Task(actor, nullptr), actor_(acto
   elsewhere_ = actor.options().isolation == kProcess;
 }
 
+int CreationTask::actor_concurrency() const noexcept { return actor_.options().max_concurrency; }
+
 CreationTask::~CreationTask() { actor_.ForgetIt(); }
 
 bool CreationTask::RunForWaiter() noexcept {
@@ -204,6 +206,114 @@ Status ActorCore::CallElsewhere(Task& task, int attempt) {
                             Name() + " is restarted: its process died during the call", Name(), std::move(status));
 }
 
+bool ActorCore::host_has_room() const noexcept {
+  const size_t most = serial() ? kCallsPerTurn : static_cast<size_t>(options_.max_concurrency);
+  return host_ == nullptr || host_->in_flight() < most;
+}
+
+void ActorCore::RunInHost(Pointer<ActorTask> task) noexcept {
+  if (task->options() != nullptr && task->options()->retries > 0) {
+    // It may be called several times, by itself.
+    while (host_is_busy()) AwaitHost();
+    BeginCall(*task);
+    task->RunIfFirst();
+    EndCall(*task);
+    Settle(*task);
+    return;
+  }
+  if (!task->Advance(Task::kQueued, Task::kRunning)) return Settle(*task);
+  {
+    std::lock_guard lock(mutex_);
+    running_.insert(task.get());
+  }
+  ActorTask& call = *task.Release();
+  if (const Status* error = call.argument_error()) return EndCallInHost(call, CopyOf(*error));
+  if (call.cancelled()) return EndCallInHost(call, Cancelled("the call was cancelled before it began"));
+  Status alive = host_->Alive();
+  if (!alive.ok()) {
+    while (host_is_busy()) AwaitHost();
+    BeginCall(call);
+    alive = MakeAgain(std::move(alive));
+    EndCall(call);
+    if (!alive.ok()) return EndCallInHost(call, std::move(alive));
+  }
+  while (true) {
+    Result<bool> sent = host_->Begin(call);
+    if (!sent.ok()) return EndCallInHost(call, std::move(sent).status());
+    if (*sent) return;
+    AwaitHost();
+  }
+}
+
+void ActorCore::EndCallInHost(ActorTask& task, Status status) noexcept {
+  {
+    std::lock_guard lock(mutex_);
+    running_.erase(&task);
+  }
+  task.Conclude(std::move(status));
+  Settle(task);
+  task.Unref();
+}
+
+void ActorCore::AwaitHost() noexcept {
+  std::vector<ActorHost::Ended> ended;
+  // While it waits, others may see to the rest of the actor: Kill.
+  BeginCall(*creation_);
+  host_->Await(ended);
+  EndCall(*creation_);
+  Status alive = host_->Alive();
+  if (!alive.ok() && !ended.empty() && !can_restart() && kill_.load() == kNoKill) {
+    std::ignore = DieInCall(CopyOf(alive));
+  }
+  for (auto& [task, status] : ended) {
+    const TaskError* error = alive.ok() ? nullptr : TaskError::Of(status);
+    if (error != nullptr && (error->kind == ErrorKind::kWorkerCrashed || error->kind == ErrorKind::kOutOfMemory)) {
+      status = is_closed_.load()
+                   ? CopyOf(death_)
+                   : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                                        Name() + " is restarted: its process died during the call", Name(),
+                                        std::move(status));
+    }
+    EndCallInHost(static_cast<ActorTask&>(*task), std::move(status));
+  }
+  if (alive.ok()) return;
+  // What it has not begun is for the next one.
+  Runnable* rest = outbox_;
+  ActorTask* last = nullptr;
+  for (Task* task : host_->TakeBack()) {
+    auto& call = static_cast<ActorTask&>(*task);
+    {
+      std::lock_guard lock(mutex_);
+      running_.erase(&call);
+    }
+    if (is_closed_.load()) call.Abandon(CopyOf(death_));
+    if (!call.GiveBack()) {
+      Settle(call);
+      call.Unref();
+      continue;
+    }
+    call.order_ = ActorTask::kItsTurn;
+    if (last == nullptr) {
+      outbox_ = &call;
+    } else {
+      last->next_ = &call;
+    }
+    call.next_ = rest;
+    last = &call;
+  }
+}
+
+void ActorCore::EndCallsInHost(const Status& why) noexcept {
+  if (!host_is_busy()) return;
+  std::vector<Pointer<Task>> running;
+  {
+    std::lock_guard lock(mutex_);
+    for (ActorTask* task : running_) running.emplace_back(Pointer<Task>(task));
+  }
+  for (auto& task : running) task->Abandon(CopyOf(why));
+  while (host_is_busy()) AwaitHost();
+}
+
 Status ActorCore::MakeAgain(Status why) {
   if (can_restart()) {
     ++restarts_;
@@ -221,6 +331,8 @@ Status ActorCore::DieInCall(Status why) {
   if (Task* task = LockCurrent()) {
     Die(CopyOf(death));
     UnlockCurrent(*task);
+  } else {
+    Die(CopyOf(death));  // in the turn, between calls
   }
   return death;
 }
@@ -348,12 +460,12 @@ void ActorCore::TakeTurnWith(bool lease, const Object* until) noexcept {
   for (int calls = 0;; ++calls) {
     const bool may_run_calls = SeeToInstance() && !is_full();
     const bool is_enough = calls >= kCallsPerTurn || (until != nullptr && until->ready());
-    if (may_run_calls && is_enough && (outbox_ != nullptr || inbox_.load() != nullptr)) {
+    if (may_run_calls && is_enough && (outbox_ != nullptr || inbox_.load() != nullptr || host_is_busy())) {
       turn_.store(kQueued);
       QueueTurn();
       return;
     }
-    if (ActorTask* task = may_run_calls ? Take() : nullptr) {
+    if (ActorTask* task = may_run_calls && host_has_room() ? Take() : nullptr) {
       if (kill_.load() == kNoKill) {
         Handle(*task);
       } else {
@@ -361,6 +473,10 @@ void ActorCore::TakeTurnWith(bool lease, const Object* until) noexcept {
         task->next_ = outbox_;
         outbox_ = task;
       }
+      continue;
+    }
+    if (host_is_busy()) {
+      AwaitHost();
       continue;
     }
     if (needs_lease_ && !lease && has_lease_.load() && creation_pending_) {
@@ -413,6 +529,10 @@ bool ActorCore::SeeToKill() noexcept {
   }
   const bool may_restart = can_restart();
   const uint32_t request = kill_.exchange(kNoKill);
+  EndCallsInHost(request == kRestart && may_restart
+                     ? compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                                          Name() + " was restarted while the call ran", Name())
+                     : Killed());
   EndInstance(true);
   if (creation_pending_) creation_->Abandon(Killed());
   if (request == kRestart && may_restart && !creation_pending_) {
@@ -505,6 +625,9 @@ void ActorCore::RunCall(Pointer<ActorTask> task) noexcept {
   if (is_closed_.load() || task->phase() == Task::kDone) {
     if (is_closed_.load()) task->Abandon(CopyOf(death_));
     Settle(*task);
+  } else if (hosted()) {
+    if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
+    RunInHost(std::move(task));
   } else if (serial()) {
     if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
     BeginCall(*task);
@@ -571,7 +694,7 @@ void ActorCore::Kill(bool restart) noexcept {
                                          Name() + " was restarted while the call ran", Name());
   };
   std::vector<Pointer<Task>> running;
-  if (serial()) {
+  if (serial() || hosted()) {
     // While a method runs, whoever has the turn touches nothing; it may be long before it does again.
     if (Task* task = LockCurrent()) {
       // A constructor that runs makes a new one in any case.
@@ -579,7 +702,8 @@ void ActorCore::Kill(bool restart) noexcept {
       if (for_good) Die(why());
       UnlockCurrent(*task);
     }
-  } else {
+  }
+  if (!serial() || hosted()) {
     std::lock_guard lock(mutex_);
     for (ActorTask* task : running_) running.emplace_back(Pointer<Task>(task));
   }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
@@ -67,9 +68,16 @@ class Counter {
   int Add(int amount) { return value_ += amount; }
   int pid() const { return getpid(); }
   void Exit() { std::exit(2); }
+  int Value() const { return value_; }
+  int Wait(int until) {
+    while (ready_.load() < until) usleep(100);
+    return ready_.load();
+  }
+  void Ready() { ++ready_; }
 
  private:
   int value_;
+  std::atomic<int> ready_{0};
 };
 int Unregistered() { return 1; }
 
@@ -79,7 +87,8 @@ int Unregistered() { return 1; }
 TRIUNE_REMOTE(triune::Square, triune::Pid, triune::Twice, triune::Scaled, triune::Throws, triune::Fails, triune::Exits,
               triune::Aborts, triune::SameBuffer, triune::Sum, triune::Family, triune::SumOfSquares, triune::Later,
               triune::Sleeps, triune::WaitsFor, triune::WaitsForSleeper);
-TRIUNE_REMOTE_ACTOR(triune::Counter(int), &triune::Counter::Add, &triune::Counter::pid, &triune::Counter::Exit);
+TRIUNE_REMOTE_ACTOR(triune::Counter(int), &triune::Counter::Add, &triune::Counter::pid, &triune::Counter::Exit,
+                    &triune::Counter::Value, &triune::Counter::Wait, &triune::Counter::Ready);
 
 namespace triune {
 namespace {
@@ -181,6 +190,48 @@ TEST(ProcessActor, HasAProcessOfItsOwn) {
   EXPECT_EQ(ValueOf(session.Get(counter.Call(&Counter::Add, 5))), 15);
   EXPECT_EQ(ValueOf(session.Get(counter.Call(&Counter::Add, session.Put(2)))), 17);
   EXPECT_NE(ValueOf(session.Get(counter.Call(&Counter::pid))), getpid());
+}
+
+TEST(ProcessActor, ManyCallsAreOnTheirWay) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.isolation = kProcess}, 0);
+  std::vector<ObjectRef<int>> sums;
+  for (int i = 0; i < 5000; ++i) sums.push_back(counter.Call(&Counter::Add, 1));
+  for (int i = 0; i < 5000; ++i) ASSERT_EQ(ValueOf(session.Get(sums[static_cast<size_t>(i)])), i + 1);
+}
+
+TEST(ProcessActor, CallsBehindOneThatCrashesAreForTheNext) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.max_restarts = 1, .isolation = kProcess}, 100);
+  std::vector<ObjectRef<int>> before;
+  for (int i = 0; i < 20; ++i) before.push_back(counter.Call(&Counter::Add, 1));
+  auto exits = counter.Call(&Counter::Exit);
+  std::vector<ObjectRef<int>> after;
+  for (int i = 0; i < 100; ++i) after.push_back(counter.Call(&Counter::Add, 1));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ValueOf(session.Get(before[static_cast<size_t>(i)])), 101 + i);
+  EXPECT_EQ(TaskError::Of(session.Get(exits))->kind, ErrorKind::kActorUnavailable);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(ValueOf(session.Get(after[static_cast<size_t>(i)])), 101 + i);
+}
+
+TEST(ProcessActor, SeveralCallsAtATime) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.max_concurrency = 3, .isolation = kProcess}, 0);
+  auto first = counter.Call(&Counter::Wait, 2);
+  auto second = counter.Call(&Counter::Wait, 1);
+  EXPECT_TRUE(session.Get(counter.Call(&Counter::Ready)).ok());
+  EXPECT_GE(ValueOf(session.Get(second)), 1);
+  EXPECT_TRUE(session.Get(counter.Call(&Counter::Ready)).ok());
+  EXPECT_EQ(ValueOf(session.Get(first)), 2);
+}
+
+TEST(ProcessActor, KillEndsAllCalls) {
+  Session session;
+  auto counter = session.CreateActor<Counter>({.isolation = kProcess}, 0);
+  std::vector<ObjectRef<int>> waits;
+  for (int i = 0; i < 10; ++i) waits.push_back(counter.Call(&Counter::Wait, 1));
+  EXPECT_EQ(session.Get(waits[0], std::chrono::milliseconds(10)).status().code(), StatusCode::kDeadlineExceeded);
+  counter.Kill();
+  for (auto& wait : waits) EXPECT_EQ(TaskError::Of(session.Get(wait).status())->kind, ErrorKind::kActorDied);
 }
 
 TEST(ProcessActor, DiesWithItsProcess) {

@@ -1,9 +1,12 @@
 #include "compute/process/actor_host.h"
 
+#include <chrono>
 #include <utility>
 
 namespace triune::compute {
 namespace {
+
+constexpr Duration kAwait = std::chrono::milliseconds(100);
 
 class ProcessActorHost final : public detail::ActorHost {
  public:
@@ -12,6 +15,18 @@ class ProcessActorHost final : public detail::ActorHost {
   ~ProcessActorHost() override { Stop(true); }
 
   Status Call(detail::Task& task, int attempt) override { return pool_->RunIn(*worker_, task, attempt); }
+  Result<bool> Begin(detail::Task& task) override {
+    TRIUNE_ASSIGN_OR_RETURN(const detail::RemoteFunction* function, ProcessPool::FunctionOf(task));
+    return worker_->Begin(task, *function, 0);
+  }
+  void Await(std::vector<Ended>& ended) override {
+    calls_.clear();
+    worker_->Await(calls_, std::chrono::steady_clock::now() + kAwait);
+    for (auto& call : calls_) ended.push_back({call.task, std::move(call.status)});
+    if (!worker_->usable()) pool_->Discard(*worker_);  // it may be in something that nobody waits for any more
+  }
+  std::vector<detail::Task*> TakeBack() override { return worker_->TakeBack(); }
+  size_t in_flight() const noexcept override { return worker_->in_flight(); }
   Status Alive() const override { return worker_->Alive(); }
   void Stop(bool at_once) noexcept override {
     if (worker_ == nullptr) return;
@@ -26,6 +41,7 @@ class ProcessActorHost final : public detail::ActorHost {
  private:
   const std::shared_ptr<ProcessPool> pool_;
   ProcessPool::WorkerPointer worker_;
+  std::vector<WorkerProcess::Ended> calls_;
 };
 
 }  // namespace

@@ -69,10 +69,11 @@ class ProcessPool {
   /// Asks it to end by itself.
   void Stop(WorkerPointer worker);
 
- private:
-  class Batch;
   /// InvalidArgument when it is not registered.
   static Result<const detail::RemoteFunction*> FunctionOf(const detail::Task& task);
+
+ private:
+  class Batch;
   Status StartZygote();
   /// One that has nothing to do, and the same setting; or null.
   WorkerPointer TakeIdle(const WorkerSetting& setting);

@@ -12,6 +12,7 @@ struct RunHeader {
   uint32_t sequence;  ///< Of the tasks in that slot.
   uint32_t arguments;
   int32_t attempt;
+  int32_t threads;  ///< Of a constructor: how many calls the actor is to run at the same time.
 };
 
 }  // namespace triune::compute

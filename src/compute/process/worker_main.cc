@@ -6,8 +6,11 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "compute/logs/worker_output.h"
 #include "compute/process/driver_connection.h"
@@ -38,28 +41,34 @@ class ForeignTask final : public detail::Task {
   std::string FunctionName() const override { return {}; }
 };
 
-class Worker {
+/// What all threads of a worker have in common.
+struct WorkerState {
+  explicit WorkerState(DriverConnection& d, std::unique_ptr<WorkerEngine> made)
+      : driver(d), engine(*made), session(WorkerSession::Make(std::move(made))) {}
+
+  DriverConnection& driver;
+  WorkerEngine& engine;
+  const std::unique_ptr<Session> session;
+  detail::RemoteInstance instance;
+  std::vector<std::thread> threads;  ///< Of an actor that runs several calls at the same time, besides the first.
+  std::mutex output_mutex;
+  WorkerOutput output;
+};
+
+/// Runs tasks, one after the other.
+class WorkerThread {
  public:
-  explicit Worker(DriverConnection& driver) : Worker(driver, std::make_unique<WorkerEngine>(driver)) {}
+  explicit WorkerThread(WorkerState& worker) : worker_(worker), driver_(worker.driver) {}
 
   void Run() {
-    {
-      MessageWriter hello(outgoing_, MessageKind::kHello);
-      hello.Put(static_cast<uint64_t>(detail::RemoteRegistry::size()));
-      driver_.Send(outgoing_);
-    }
     while (auto message = driver_.NextTask()) {
       MessageReader reader(*message);
       std::ignore = reader.Take<MessageKind>();
       RunTask(reader);
     }
-    if (instance_.object != nullptr) instance_.destroy(instance_.object);
   }
 
  private:
-  Worker(DriverConnection& driver, std::unique_ptr<WorkerEngine> engine)
-      : driver_(driver), engine_(*engine), session_(WorkerSession::Make(std::move(engine))) {}
-
   void RunTask(MessageReader& message) {
     const auto header = message.Take<RunHeader>();
     if (header.slot >= kSlots) return;
@@ -83,6 +92,13 @@ class Worker {
     }
     driver_.SendResult(outgoing_);
     result_.Clear();
+    if (status.ok() && header.threads > 1) StartThreads(header.threads - 1);
+  }
+
+  void StartThreads(int count) {
+    for (int i = 0; i < count && worker_.threads.size() < static_cast<size_t>(count); ++i) {
+      worker_.threads.emplace_back([&worker = worker_] { WorkerThread(worker).Run(); });
+    }
   }
 
   Status Call(const RunHeader& header, MessageReader& message) {
@@ -102,33 +118,46 @@ class Worker {
     }
     auto options = std::make_shared<TaskOptions>();
     options->name = name_;
-    const auto task = detail::Pointer<ForeignTask>::Adopt(new ForeignTask(engine_, std::move(options)));
+    const auto task = detail::Pointer<ForeignTask>::Adopt(new ForeignTask(worker_.engine, std::move(options)));
     detail::Frame frame{.task = *task, .outer = nullptr, .attempt = header.attempt};
     frame.stage = &driver_.page().slots[header.slot];
     detail::current_frame = &frame;
-    output_.Begin(name_);
+    {
+      std::lock_guard lock(worker_.output_mutex);
+      worker_.output.Begin(name_);
+    }
     Status status;
     try {
-      status = function->call(instance_, arguments, result_);
+      status = function->call(worker_.instance, arguments, result_);
       if (!status.ok()) status = Returned(*task, header.attempt, std::move(status));
     } catch (...) {
       status = Thrown(*task, header.attempt);
     }
     detail::current_frame = nullptr;
-    output_.End();
+    {
+      std::lock_guard lock(worker_.output_mutex);
+      worker_.output.End();
+    }
     return status;
   }
 
+  WorkerState& worker_;
   DriverConnection& driver_;
-  WorkerEngine& engine_;
-  const std::unique_ptr<Session> session_;
   std::vector<std::byte> outgoing_;
   std::string name_;
   bool has_result_ = false;
   detail::Encoder result_;
-  detail::RemoteInstance instance_;
-  WorkerOutput output_;
 };
+
+void RunTasks(DriverConnection& driver) {
+  WorkerState worker(driver, std::make_unique<WorkerEngine>(driver));
+  std::vector<std::byte> hello;
+  MessageWriter(hello, MessageKind::kHello).Put(static_cast<uint64_t>(detail::RemoteRegistry::size()));
+  driver.Send(hello);
+  WorkerThread(worker).Run();
+  for (std::thread& thread : worker.threads) thread.join();
+  if (worker.instance.object != nullptr) worker.instance.destroy(worker.instance.object);
+}
 
 /// The kernel is to take a worker before it takes the driver.
 void OfferToBeKilled() {
@@ -150,7 +179,7 @@ int WorkerMain(int link_fd, int memory_fd) {
   if (!link.ok()) return 1;
   // Never destroyed: static objects of the program may refer to it to the very end.
   auto* driver = new DriverConnection(std::move(link).value(), std::move(memory).value());
-  Worker(*driver).Run();
+  RunTasks(*driver);
   std::fflush(nullptr);
   return 0;
 }

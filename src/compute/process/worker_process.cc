@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -164,7 +165,8 @@ Status WorkerProcess::WriteRun(detail::Task& task, const Call& call, uint32_t sl
                         .slot = slot,
                         .sequence = call.sequence,
                         .arguments = static_cast<uint32_t>(arguments.size()),
-                        .attempt = call.attempt});
+                        .attempt = call.attempt,
+                        .threads = task.actor_creation() ? task.actor_concurrency() : 1});
   const TaskOptions* options = task.options();
   message.Text(options == nullptr ? std::string_view() : options->name);
   if (arguments.size() != function.parameters.size()) {
@@ -286,10 +288,15 @@ void WorkerProcess::EndAll(const Status& astray, std::vector<Ended>& ended) {
 }
 
 std::vector<detail::Task*> WorkerProcess::TakeBack() {
-  std::vector<detail::Task*> tasks;
+  std::vector<Call*> in_order;
   for (Call& call : calls_) {
-    detail::Task* task = call.task.load();
-    if (task == nullptr) continue;
+    if (call.task.load() != nullptr) in_order.push_back(&call);
+  }
+  std::sort(in_order.begin(), in_order.end(), [](const Call* a, const Call* b) { return a->sequence < b->sequence; });
+  std::vector<detail::Task*> tasks;
+  for (Call* each : in_order) {
+    Call& call = *each;
+    detail::Task* const task = call.task.load();
     std::atomic<uint32_t>& stage = StageOf(call);
     uint32_t word = stage.load();
     while (slot::StageOf(word) == slot::kSent) {

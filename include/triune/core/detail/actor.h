@@ -65,6 +65,7 @@ class CreationTask : public Task {
  public:
   explicit CreationTask(ActorCore& actor);
   bool actor_creation() const noexcept final { return true; }
+  int actor_concurrency() const noexcept final;
   bool RunForWaiter() noexcept final;
 
  protected:
@@ -168,6 +169,16 @@ class ActorCore : public Runnable, public TaskRunner {
   /// In a call, when the process of the actor is gone: makes another, or dies.
   Status MakeAgain(Status why);
   Status DieInCall(Status why);
+  bool hosted() const noexcept { return options_.isolation == kProcess; }
+  bool host_is_busy() const noexcept { return host_ != nullptr && host_->in_flight() > 0; }
+  bool host_has_room() const noexcept;
+  /// Puts a call on its way to the process, where it is one of several.
+  void RunInHost(Pointer<ActorTask> task) noexcept;
+  /// Sees to calls that have ended there.
+  void AwaitHost() noexcept;
+  void EndCallInHost(ActorTask& task, Status status) noexcept;
+  /// All calls that are on their way fail.
+  void EndCallsInHost(const Status& why) noexcept;
   bool can_restart() const noexcept;
   /// Null when there is none yet, or no more.
   std::shared_ptr<ActorLease> Lease() noexcept;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/received_object.h"
@@ -18,8 +19,20 @@ namespace triune::detail {
 class ActorHost {
  public:
   virtual ~ActorHost() = default;
-  /// Calls its constructor, first, or a method of it.
+  /// Calls its constructor, first, or a method of it, while no other call is on its way.
   virtual Status Call(Task& task, int attempt) = 0;
+  /// Puts the call of a method on its way. False when there is no room before others have ended; an error when it can't
+  /// be sent.
+  virtual Result<bool> Begin(Task& task) = 0;
+  struct Ended {
+    Task* task;
+    Status status;
+  };
+  /// Waits until calls have ended; some ended when the process did. May return none.
+  virtual void Await(std::vector<Ended>& ended) = 0;
+  /// Calls that have not begun, in their order, when the process is gone.
+  virtual std::vector<Task*> TakeBack() = 0;
+  virtual size_t in_flight() const noexcept = 0;
   /// Whether the process is there still; otherwise, why it is not.
   virtual Status Alive() const = 0;
   /// After the destructor has run there, unless the process is to end at once.

@@ -138,6 +138,8 @@ class Task : public Object, public Runnable {
   /// Whose method it is; null for a function.
   virtual ActorCore* actor() noexcept { return nullptr; }
   virtual bool actor_creation() const noexcept { return false; }
+  /// Of an actor's creation: its max_concurrency.
+  virtual int actor_concurrency() const noexcept { return 1; }
   // For those who run it in another process. What the function is known by there; empty when it has no name.
   virtual RemoteKey Remote() const { return {}; }
   /// Of those that are ready, and not errors.
