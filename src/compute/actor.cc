@@ -221,28 +221,40 @@ void ActorCore::RunInHost(Pointer<ActorTask> task) noexcept {
     Settle(*task);
     return;
   }
+  if (host_is_busy() && !host_->Alive().ok()) return AwaitHostBefore(std::move(task));
   if (!task->Advance(Task::kQueued, Task::kRunning)) return Settle(*task);
   {
     std::lock_guard lock(mutex_);
     running_.insert(task.get());
   }
-  ActorTask& call = *task.Release();
+  ActorTask& call = *task;
+  std::ignore = task.Release();
   if (const Status* error = call.argument_error()) return EndCallInHost(call, CopyOf(*error));
   if (call.cancelled()) return EndCallInHost(call, Cancelled("the call was cancelled before it began"));
   Status alive = host_->Alive();
   if (!alive.ok()) {
-    while (host_is_busy()) AwaitHost();
     BeginCall(call);
     alive = MakeAgain(std::move(alive));
     EndCall(call);
     if (!alive.ok()) return EndCallInHost(call, std::move(alive));
   }
-  while (true) {
-    Result<bool> sent = host_->Begin(call);
-    if (!sent.ok()) return EndCallInHost(call, std::move(sent).status());
-    if (*sent) return;
-    AwaitHost();
+  Result<bool> sent = host_->Begin(call);
+  if (!sent.ok()) return EndCallInHost(call, std::move(sent).status());
+  if (*sent) return;
+  {
+    std::lock_guard lock(mutex_);
+    running_.erase(&call);
   }
+  auto waiting = Pointer<ActorTask>::Adopt(&call);
+  if (!call.GiveBack()) return Settle(call);
+  AwaitHostBefore(std::move(waiting));
+}
+
+void ActorCore::AwaitHostBefore(Pointer<ActorTask> task) noexcept {
+  ActorTask& call = *task.Release();
+  call.order_ = ActorTask::kItsTurn;
+  call.next_ = std::exchange(outbox_, &call);
+  AwaitHost();  // what it takes back comes before this one
 }
 
 void ActorCore::EndCallInHost(ActorTask& task, Status status) noexcept {

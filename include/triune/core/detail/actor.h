@@ -174,6 +174,8 @@ class ActorCore : public Runnable, public TaskRunner {
   bool host_has_room() const noexcept;
   /// Puts a call on its way to the process, where it is one of several.
   void RunInHost(Pointer<ActorTask> task) noexcept;
+  /// The call comes next, but some must end before.
+  void AwaitHostBefore(Pointer<ActorTask> task) noexcept;
   /// Sees to calls that have ended there.
   void AwaitHost() noexcept;
   void EndCallInHost(ActorTask& task, Status status) noexcept;
