@@ -21,6 +21,14 @@ std::vector<double> Scaled(std::vector<double> values, double by) {
   for (double& value : values) value *= by;
   return values;
 }
+int SumOfNumbers(const Buffer& buffer) {
+  int sum = 0;
+  for (size_t i = 0; i < buffer.size() / sizeof(int); ++i) sum += reinterpret_cast<const int*>(buffer.data())[i];
+  return sum;
+}
+ObjectRef<Buffer> MakesBytes(int size) {
+  return Session::Current()->PutBytes(std::vector<std::byte>(static_cast<size_t>(size), std::byte{3}));
+}
 int Throws(int x) { throw std::runtime_error("no " + std::to_string(x)); }
 Status Fails() { return NotFound("nothing there"); }
 void Exits(int status) { std::exit(status); }
@@ -84,9 +92,10 @@ int Unregistered() { return 1; }
 }  // namespace
 }  // namespace triune
 
-TRIUNE_REMOTE(triune::Square, triune::Pid, triune::Twice, triune::Scaled, triune::Throws, triune::Fails, triune::Exits,
-              triune::Aborts, triune::SameBuffer, triune::Sum, triune::Family, triune::SumOfSquares, triune::Later,
-              triune::Sleeps, triune::WaitsFor, triune::WaitsForSleeper);
+TRIUNE_REMOTE(triune::SumOfNumbers, triune::MakesBytes, triune::Square, triune::Pid, triune::Twice, triune::Scaled,
+              triune::Throws, triune::Fails, triune::Exits, triune::Aborts, triune::SameBuffer, triune::Sum,
+              triune::Family, triune::SumOfSquares, triune::Later, triune::Sleeps, triune::WaitsFor,
+              triune::WaitsForSleeper);
 TRIUNE_REMOTE_ACTOR(triune::Counter(int), &triune::Counter::Add, &triune::Counter::pid, &triune::Counter::Exit,
                     &triune::Counter::Value, &triune::Counter::Wait, &triune::Counter::Ready);
 
@@ -120,6 +129,20 @@ TEST(Process, LargeValuesGoThroughSharedMemory) {
   const Buffer result = ValueOf(session.Get(same));
   ASSERT_EQ(result.size(), buffer.size());
   EXPECT_EQ(std::memcmp(result.data(), buffer.data(), buffer.size()), 0);
+}
+
+TEST(Process, BytesAreReadInTheirPlace) {
+  Session session;
+  auto process = session.With({.isolation = kProcess});
+  const std::vector<int> numbers(1 << 18, 7);
+  auto bytes = session.PutBytes(std::as_bytes(std::span(numbers)));
+  EXPECT_EQ(ValueOf(session.Get(bytes)).size(), sizeof(int) << 18);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ValueOf(session.Get(process.Submit(SumOfNumbers, bytes))), 7 << 18);
+  auto made = process.Submit(MakesBytes, 1 << 20);
+  const Buffer result = ValueOf(session.Get(ValueOf(session.Get(made))));
+  ASSERT_EQ(result.size(), size_t{1} << 20);
+  EXPECT_EQ(result.bytes().back(), std::byte{3});
+  EXPECT_TRUE(ValueOf(session.Get(session.PutBytes({}))).empty());
 }
 
 TEST(Process, ErrorsComeBack) {

@@ -60,6 +60,14 @@ std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> object
   return ready;
 }
 
+ObjectRef<Buffer> Session::PutBytes(std::span<const std::byte> bytes) {
+  Result<Buffer> copy = engine_->CopyToSharedMemory(bytes);
+  if (copy.ok()) return Put(*std::move(copy));
+  auto* failed = new detail::TypedReceivedObject<Buffer>();
+  failed->Fail(std::move(copy).status());
+  return ObjectRef<Buffer>(detail::ObjectPointer::Adopt(failed));
+}
+
 bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
   detail::Task* task = object.task();
   if (is_foreign_) return engine_->CancelAtDriver(object, options.recursive, options.force);

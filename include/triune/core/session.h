@@ -171,6 +171,10 @@ class Session {
     return ObjectRef<Value>(detail::ObjectPointer::Adopt(new detail::PutObject<Value>(std::forward<T>(value))));
   }
 
+  /// Copies the bytes into shared memory, where processes that get them as an argument read them without another copy.
+  /// kObjectStoreFull.
+  ObjectRef<Buffer> PutBytes(std::span<const std::byte> bytes);
+
   /// Waits until `count` of the references are ready, or `timeout` has passed. Returns the numbers of those that are,
   /// in their order.
   template <typename T>

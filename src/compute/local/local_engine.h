@@ -36,6 +36,9 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv& environment) override {
     return MakeProcessActorHost(processes_, environment);
   }
+  Result<Buffer> CopyToSharedMemory(std::span<const std::byte> bytes) override {
+    return processes_->CopyToSharedMemory(bytes);
+  }
   void RunElsewhere(detail::Task& task) noexcept override;
   void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }

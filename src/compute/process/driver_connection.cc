@@ -201,6 +201,12 @@ Result<Buffer> DriverConnection::Open(const PieceInBlock& piece) {
   return Buffer::Adopt(place->data(), place->size(), lease, &DropLease);
 }
 
+Result<Buffer> DriverConnection::Copy(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return Buffer();
+  TRIUNE_ASSIGN_OR_RETURN(const PieceInBlock piece, Place(bytes));
+  return Open(piece);
+}
+
 std::optional<PieceInBlock> DriverConnection::Share(const Buffer& buffer) {
   auto* lease = static_cast<Lease*>(buffer.owner(&DropLease));
   if (lease == nullptr) return std::nullopt;

@@ -57,6 +57,9 @@ class DriverConnection final : public ValuePort {
   Result<uint64_t> Refer(const detail::ObjectPointer& object, const detail::ValueCodec* codec) override;
   Result<std::shared_ptr<const detail::ReferenceSource>> References(std::vector<uint64_t> handles) override;
 
+  /// A copy in shared memory, for this process first.
+  Result<Buffer> Copy(std::span<const std::byte> bytes);
+
   LinkPage& page() const { return link_.page(); }
 
  private:

@@ -42,13 +42,27 @@ void ProcessPool::Close() {
   logs_.Close();
 }
 
+Status ProcessPool::MakeMemory() {
+  if (memory_ != nullptr) return {};
+  TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.object_memory));
+  return {};
+}
+
+Result<Buffer> ProcessPool::CopyToSharedMemory(std::span<const std::byte> bytes) {
+  std::shared_ptr<SharedMemory> memory;
+  {
+    std::lock_guard lock(mutex_);
+    TRIUNE_RETURN_IF_ERROR(MakeMemory());
+    memory = memory_;
+  }
+  return memory->Copy(bytes);
+}
+
 Status ProcessPool::StartZygote() {
   if (is_closed_) return FailedPrecondition("the session is over");
   if (zygote_ != nullptr && !zygote_lost_) return {};
   zygote_.reset();
-  if (memory_ == nullptr) {
-    TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.object_memory));
-  }
+  TRIUNE_RETURN_IF_ERROR(MakeMemory());
   zygote_lost_ = false;
   TRIUNE_ASSIGN_OR_RETURN(
       zygote_,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -54,6 +55,7 @@ class ProcessPool {
   /// The same for a task that nobody has begun, and those of the source as long as they are short: several are on their
   /// way to one process at a time. Takes over the reference.
   void RunAll(detail::Task& first, TaskSource& source) noexcept;
+  Result<Buffer> CopyToSharedMemory(std::span<const std::byte> bytes);
   /// The task was cancelled, or nobody wants its result any more.
   void Interrupt(const detail::Task& task) noexcept;
 
@@ -74,6 +76,8 @@ class ProcessPool {
 
  private:
   class Batch;
+  // With the mutex locked.
+  Status MakeMemory();
   Status StartZygote();
   /// One that has nothing to do, and the same setting; or null.
   WorkerPointer TakeIdle(const WorkerSetting& setting);

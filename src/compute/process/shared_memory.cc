@@ -15,8 +15,11 @@ struct SharedMemory::Lease {
 
 namespace {
 
+/// Pages that nobody uses and that are not given back, so that a value like the last one does not wait for new ones.
+constexpr uint64_t kMostKeptBytes = uint64_t{256} << 20U;
+
 std::unique_ptr<shm::Arena> MakeArena(const shm::Segment& segment) {
-  return std::move(shm::Arena::Create(segment)).value();  // a segment has room for a page
+  return std::move(shm::Arena::Create(segment, {.most_kept_bytes = kMostKeptBytes})).value();  // it has room for a page
 }
 
 }  // namespace
@@ -52,6 +55,7 @@ Result<shm::Block> SharedMemory::Grant(shm::Holder holder, uint64_t bytes) {
 }
 
 Result<Buffer> SharedMemory::Copy(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return Buffer();
   TRIUNE_ASSIGN_OR_RETURN(const shm::Block block, Grant(driver_, bytes.size()));
   std::memcpy(segment_.data() + block.offset, bytes.data(), bytes.size());
   return Adopt(block, 0, bytes.size());

@@ -29,6 +29,7 @@ class WorkerEngine final : public detail::Engine {
   Status Check(const TaskOptions&) override { return {}; }
   void AbandonAt(detail::Task&, TimePoint) override {}
   detail::Resources& resources() noexcept override { return resources_; }
+  Result<Buffer> CopyToSharedMemory(std::span<const std::byte> bytes) override { return driver_.Copy(bytes); }
   Status CallElsewhere(detail::Task&, int) override { return Internal("not in a process for tasks"); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv&) override {
     return Internal("not in a process for tasks");

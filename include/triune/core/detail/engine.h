@@ -55,6 +55,8 @@ class Engine : public TaskRunner {
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
+  /// A copy that processes can read in its place.
+  virtual Result<Buffer> CopyToSharedMemory(std::span<const std::byte> bytes) = 0;
   virtual Result<std::unique_ptr<ActorHost>> MakeActorHost(const RuntimeEnv& environment) = 0;
   void SetSession(Session* session) noexcept { session_ = session; }
   Session* session() noexcept override { return session_; }
