@@ -202,7 +202,7 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
   call.function = &function;
   call.attempt = attempt;
   call.sequence = ++sequence_;
-  call.is_again = task.phase() == detail::Task::kDone;
+  call.is_again = task.actor_creation() && attempt > 0;
   Status status = WriteRun(task, call, slot);
   encoder_.Clear();
   Result<bool> sent = status.ok() ? link_.TryWrite(outgoing_) : Result<bool>(std::move(status));
