@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "triune/core.h"
+#include "triune/core/remote.h"
 
 namespace {
 
@@ -241,6 +242,43 @@ Status PlacementGroups(Session& session) {
   return {};
 }
 
+struct Reading {
+  std::string place;
+  std::vector<double> degrees;
+  MSGPACK_DEFINE(place, degrees)
+};
+double Warmest(const Reading& reading) { return *std::max_element(reading.degrees.begin(), reading.degrees.end()); }
+void Careless() { std::abort(); }
+
+/// A task of a process submits others and waits for them.
+Result<int> SquaresUpTo(int n) {
+  Session& session = *Session::Current();
+  std::vector<ObjectRef<int>> squares;
+  for (int i = 1; i <= n; ++i) squares.push_back(session.Submit(Square, i));
+  int sum = 0;
+  for (const auto& square : squares) {
+    TRIUNE_ASSIGN_OR_RETURN(int value, session.Get(square));
+    sum += value;
+  }
+  return sum;
+}
+TRIUNE_REMOTE(Square, Warmest, Careless, SquaresUpTo);
+TRIUNE_REMOTE_ACTOR(Counter(int), &Counter::Add, &Counter::Value);
+
+Status Processes(Session& session) {
+  auto process = session.With({.isolation = triune::kProcess});
+  auto warmest = process.Submit(Warmest, Reading{.place = "roof", .degrees = {17.5, 31, 24}});
+  TRIUNE_ASSIGN_OR_RETURN(double degrees, session.Get(warmest));
+  TRIUNE_ASSIGN_OR_RETURN(int sum, session.Get(process.Submit(SquaresUpTo, 4)));
+  std::printf("%g degrees, sum %d\n", degrees, sum);
+  Print("careless", session.Get(process.Submit(Careless)));  // WORKER_CRASHED
+
+  auto counter = session.CreateActor<Counter>(ActorOptions{.max_restarts = 1, .isolation = triune::kProcess}, 10);
+  TRIUNE_ASSIGN_OR_RETURN(int eleven, session.Get(counter.Call(&Counter::Add, 1)));
+  std::printf("in a process of its own: %d\n", eleven);
+  return {};
+}
+
 Status Run() {
   Session session({.cpus = 4});
   TRIUNE_RETURN_IF_ERROR(Tasks(session));
@@ -255,7 +293,8 @@ Status Run() {
   TRIUNE_RETURN_IF_ERROR(ManyAtOnce(session));
   TRIUNE_RETURN_IF_ERROR(Resources(session));
   TRIUNE_RETURN_IF_ERROR(PlacementGroups(session));
-  return Dags(session);
+  TRIUNE_RETURN_IF_ERROR(Dags(session));
+  return Processes(session);
 }
 
 }  // namespace

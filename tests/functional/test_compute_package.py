@@ -176,6 +176,9 @@ removed: ACTOR_DIED
 100 + 3 * 3 + 3 = 112
 a third: CAPACITY_EXCEEDED
 112 + 2 + 6 = 114, 120
+31 degrees, sum 30
+careless: WORKER_CRASHED
+in a process of its own: 11
 """
 
 
