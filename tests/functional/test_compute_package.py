@@ -18,6 +18,7 @@ EXAMPLES = ROOT / "examples" / "compute"
 DATA = QUICKSTART / "data" / "breast-cancer.json"
 DIGITS = QUICKSTART / "data" / "digits.json"
 HEADERS = sorted(str(file.relative_to(ROOT / "include")) for file in (ROOT / "include").rglob("*.h"))
+THIRD_PARTY = "include/triune/third_party"
 WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror".split()
 CCACHE = ["ccache"] if shutil.which("ccache") else []
 
@@ -68,8 +69,9 @@ def example(request):
 
 def test_the_component_is_the_core_only(package):
     assert sorted(file.name for file in package.iterdir()) == ["include", "lib"]
-    installed = sorted(str(file.relative_to(package / "include")) for file in package.rglob("*.h"))
-    assert installed == HEADERS
+    headers = [str(file.relative_to(package / "include")) for file in package.rglob("*.h")]
+    assert sorted(header for header in headers if "third_party" not in header) == HEADERS
+    assert (package / THIRD_PARTY / "msgpack.hpp").exists()
     assert [file.name for file in package.rglob("*.a")] == ["libtriune_core.a"]
 
 
@@ -99,7 +101,8 @@ message(STATUS "fits: ${{PACKAGE_VERSION_COMPATIBLE}}")
 def test_header_can_be_included_alone(package, outside, environment, header):
     name = header.replace("/", "_")
     (outside / f"{name}.cc").write_text(f'#include "{header}"\n#include "{header}"\n')
-    run(*CCACHE, "c++", "-std=c++20", *WARNINGS, f"-I{package.name}/include", "-c", f"{name}.cc", "-o", f"{name}.o",
+    run(*CCACHE, "c++", "-std=c++20", *WARNINGS, f"-I{package.name}/include",
+        f"-isystem{package.name}/{THIRD_PARTY}", "-c", f"{name}.cc", "-o", f"{name}.o",
         cwd=outside, env=environment)
 
 
