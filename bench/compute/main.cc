@@ -12,7 +12,7 @@ namespace {
 
 std::vector<Measure> AllMeasures() {
   std::vector<Measure> all;
-  for (auto* some : {TaskMeasures, QueueMeasures, ObjectMeasures, StartMeasures}) {
+  for (auto* some : {TaskMeasures, QueueMeasures, ObjectMeasures, StartMeasures, ActorMeasures, ProcessMeasures}) {
     for (Measure& measure : some()) all.push_back(measure);
   }
   return all;

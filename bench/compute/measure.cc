@@ -2,18 +2,24 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <string>
 
 namespace triune::bench {
 namespace {
 
-uint64_t spoiled = UINT64_MAX;
+constexpr const char* kVariable = "TRIUNE_BENCH_SPOILED";
+/// Processes for tasks are to do as this one does.
+uint64_t spoiled = std::getenv(kVariable) == nullptr ? UINT64_MAX : kSpoiledArgument;
 
 }  // namespace
 
 uint64_t Answer(uint64_t x) { return x == spoiled ? 0 : Right(x); }
-void SpoilOneAnswer() { spoiled = kSpoiledArgument; }
+void SpoilOneAnswer() {
+  spoiled = kSpoiledArgument;
+  setenv(kVariable, "1", 1);
+}
 
 void ThrowWrongAnswer(uint64_t argument) { throw WrongAnswer("wrong answer to " + std::to_string(argument)); }
 

@@ -32,12 +32,14 @@ using Side = nlohmann::ordered_json (*)(const Options&);
 struct Measure {
   std::string_view name;
   Side floor;
-  Side threads;  ///< Ours, tasks on threads of this process.
+  Side threads;  ///< Ours; on threads of this process, unless the name says otherwise.
 };
 std::vector<Measure> TaskMeasures();
 std::vector<Measure> QueueMeasures();
 std::vector<Measure> ObjectMeasures();
 std::vector<Measure> StartMeasures();
+std::vector<Measure> ActorMeasures();
+std::vector<Measure> ProcessMeasures();
 
 struct WrongAnswer : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -73,6 +73,7 @@ Json Idle(const char* side, const Options& options) {
 std::vector<Measure> StartMeasures() {
   return {{"start", [](const Options& options) { return Start("floor", options); },
            [](const Options& options) { return Start("threads", options); }},
+          {"process-start", nullptr, [](const Options& options) { return Start("processes", options); }},
           {"idle", [](const Options& options) { return Idle("floor", options); },
            [](const Options& options) { return Idle("threads", options); }}};
 }

@@ -1,6 +1,6 @@
 // A whole program of one task, for bench_compute: starts, submits, gets, and says when. With --idle it then waits until
 // nothing moves any more, and says how much memory it has.
-//   bench_compute_start floor|threads WORKERS [--idle]
+//   bench_compute_start floor|threads|processes WORKERS [--idle]
 // Prints: nanoseconds of the monotonic clock when main began and when the answer was there; resident KiB, or 0.
 #include <cinttypes>
 #include <cstdio>
@@ -9,6 +9,7 @@
 #include <ctime>
 #include <thread>
 
+#include "triune/core/remote.h"
 #include "triune/core/session.h"
 
 namespace {
@@ -47,6 +48,8 @@ int Report(int64_t began, int answer, bool idle) {
 
 }  // namespace
 
+TRIUNE_REMOTE(Twice);
+
 int main(int argc, char** argv) {
   const int64_t began = Now();
   if (argc < 3) return 2;
@@ -58,6 +61,8 @@ int main(int argc, char** argv) {
     return Report(began, answer, idle);
   }
   triune::Session session({.cpus = std::atoi(argv[2])});
-  auto answer = session.Get(session.Submit(Twice, 21));
+  const bool in_process = std::strcmp(argv[1], "processes") == 0;
+  auto answer = session.Get(in_process ? session.With({.isolation = triune::kProcess}).Submit(Twice, 21)
+                                       : session.Submit(Twice, 21));
   return Report(began, answer.ok() ? *answer : 0, idle);
 }
