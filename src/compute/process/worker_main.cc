@@ -76,13 +76,14 @@ class Worker {
     if (status.ok() && has_result_) {
       const size_t begin = outgoing_.size();
       Status written = WriteValue(result, result_, driver_);
+      if (written.ok()) written = driver_.CheckLength(outgoing_);
       if (!written.ok()) {
         outgoing_.resize(begin - sizeof(StatusCode));
         WriteStatus(result, written.WithContext("the result of " + name_ + " could not be sent"));
       }
     }
+    result_.Clear();  // first: what it has kept is released with the result
     driver_.SendResult(outgoing_);
-    result_.Clear();
   }
 
   Status Call(const RunHeader& header, MessageReader& message) {
