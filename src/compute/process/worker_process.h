@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -101,7 +102,10 @@ class WorkerProcess final : private NestedCalls::Worker {
   WorkerProcess(uint64_t number, WorkerSetting setting, shm::Segment link_memory, Link link, ProcessHost& host,
                 SharedMemory& memory, shm::Holder holder);
   detail::Task* TaskIn(uint32_t slot) noexcept override { return slot < kSlots ? calls_[slot].task.load() : nullptr; }
+  /// Never waits: what there is no room for now is kept.
   Status Send(std::span<const std::byte> message) override;
+  size_t longest_message() const noexcept override { return link_.longest_message(); }
+  Status SendUnsent();
   void Wake() noexcept override;
   Status WriteRun(detail::Task& task, const Call& call, uint32_t slot);
   Status WriteArgument(MessageWriter& message, const detail::ValueCodec& codec, const detail::ArgumentView& argument);
@@ -146,6 +150,8 @@ class WorkerProcess final : private NestedCalls::Worker {
   mutable std::mutex reason_mutex_;
   Reason reason_;
   std::vector<std::byte> outgoing_;
+  std::deque<std::vector<std::byte>> unsent_;  ///< Replies that it has no room for.
+  size_t unsent_bytes_ = 0;
   std::vector<std::byte> incoming_;
   detail::Encoder encoder_;
 };
