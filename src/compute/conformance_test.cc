@@ -66,7 +66,10 @@ int Add(int a, int b) { return a + b; }
 size_t Length(const std::string& text) { return text.size(); }
 std::string Text(size_t length) { return std::string(length, 'x'); }
 std::vector<int32_t> Numbers(size_t count) { return std::vector<int32_t>(count, 3); }
-Buffer Bytes(size_t count) { return Buffer::CopyOf(std::as_bytes(std::span(std::string(count, 'b')))); }
+Buffer Bytes(size_t count) {
+  const std::string text(count, 'b');
+  return Buffer::CopyOf(std::as_bytes(std::span(text)));
+}
 std::vector<Buffer> Pieces(size_t count, size_t each) { return std::vector<Buffer>(count, Bytes(each)); }
 size_t SizeOf(const std::vector<Buffer>& pieces) {
   size_t sum = 0;
@@ -194,8 +197,8 @@ int AsksOftenThenSendsMuch(const std::vector<ObjectRef<std::string>>& one, Isola
   return sum;
 }
 bool CancelsOne(const std::vector<ObjectRef<int>>& one, bool force) { return Here().Cancel(one[0], {.force = force}); }
-int StartsEndless(const std::string& begun, Isolation isolation) {
-  return Here().Get(Like(isolation).Submit(Endless, begun)).value();
+Result<int> StartsEndless(const std::string& begun, Isolation isolation) {
+  return Here().Get(Like(isolation).Submit(Endless, begun));
 }
 int FailsOnceThenWaits(const std::vector<ObjectRef<int>>& one) {
   if (RuntimeContext::attempt() == 0) throw std::runtime_error("the first time");
@@ -301,7 +304,11 @@ class Conformance : public ::testing::TestWithParam<Isolation> {
   std::string NewFile() { return folder_ + "/" + std::to_string(++files_); }
   static void Make(const std::string& path) { std::ofstream(path) << "."; }
   static bool AwaitBegin(const std::string& path) {
-    return Eventually([&] { return std::filesystem::exists(path); });
+    return Eventually([&] {
+      std::error_code none;
+      const auto size = std::filesystem::file_size(path, none);
+      return !none && size > 0;
+    });
   }
 
   TaskOptions Options(TaskOptions options = {}) const {
@@ -333,7 +340,7 @@ class Conformance : public ::testing::TestWithParam<Isolation> {
   Session session_{{.cpus = 2}};
 };
 INSTANTIATE_TEST_SUITE_P(All, Conformance, ::testing::Values(kThread, kProcess),
-                         [](const auto& info) { return info.param == kThread ? "Threads" : "Processes"; });
+                         [](const auto& test) { return test.param == kThread ? "Threads" : "Processes"; });
 
 // Values.
 
@@ -365,7 +372,7 @@ TEST_P(Conformance, TextsAndContainers) {
   ExpectSame(Maybe(""));
   ExpectSame(Maybe("text"));
   EXPECT_EQ(ValueOf(Run(Length, "a literal")), 9);
-  EXPECT_EQ(ValueOf(Run(Add, 3.0F, static_cast<char>(4))), 7) << "converted as in a call";
+  EXPECT_EQ(ValueOf(Run(Add, static_cast<int16_t>(3), static_cast<char>(4))), 7) << "converted as in a call";
 }
 
 TEST_P(Conformance, Structs) {

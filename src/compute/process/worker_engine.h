@@ -52,6 +52,8 @@ class WorkerSession {
   static std::unique_ptr<Session> Make(std::unique_ptr<detail::Engine> engine) {
     return std::unique_ptr<Session>(new Session(std::move(engine)));
   }
+  /// For tests.
+  static detail::Engine& EngineOf(Session& session) { return *session.engine_; }
 };
 
 }  // namespace triune::compute
