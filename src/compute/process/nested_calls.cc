@@ -153,16 +153,12 @@ Result<uint64_t> NestedCalls::Refer(const detail::ObjectPointer& object, const d
   return last_handle_;
 }
 
-void NestedCalls::TakeBack() {
-  pieces_.TakeBack();
-  for (uint64_t handle : unsent_) known_.erase(handle);
-  unsent_.clear();
+void NestedCalls::TakeBack(const Parts& parts) {
+  pieces_.TakeBack(parts.blocks);
+  for (uint64_t handle : parts.references) known_.erase(handle);
 }
 
-void NestedCalls::Sent() {
-  pieces_.Sent();
-  unsent_.clear();
-}
+NestedCalls::Parts NestedCalls::Sent() { return {.blocks = pieces_.Sent(), .references = std::exchange(unsent_, {})}; }
 
 Result<std::vector<detail::ObjectPointer>> NestedCalls::Objects(std::span<const uint64_t> handles) const {
   std::vector<detail::ObjectPointer> objects;

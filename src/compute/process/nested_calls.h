@@ -73,8 +73,15 @@ class NestedCalls final : public ValuePort {
   Result<std::shared_ptr<const detail::ReferenceSource>> References(std::vector<uint64_t> handles) override;
   Result<std::vector<detail::ObjectPointer>> Objects(std::span<const uint64_t> handles) const;
   /// The message with all that was placed, shared and referred to since the last of these was not sent.
-  void TakeBack();
-  void Sent();
+  void TakeBack() { TakeBack(Sent()); }
+  struct Parts {
+    std::vector<uint64_t> blocks;
+    std::vector<uint64_t> references;
+  };
+  /// What the worker gets with the message that was sent.
+  Parts Sent();
+  /// Of a message that was sent, and that the worker will not read.
+  void TakeBack(const Parts& parts);
 
  private:
   struct Known {

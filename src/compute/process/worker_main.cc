@@ -67,7 +67,7 @@ class Worker {
     uint32_t word = slot::Word(header.sequence, slot::kSent);
     const bool begins = stage.compare_exchange_strong(word, slot::Word(header.sequence, slot::kRunning));
     if (!begins && word != (slot::Word(header.sequence, slot::kSent) | slot::kCancelled)) return;  // taken back
-    Status status = begins ? Call(header, message) : Cancelled("the task was cancelled before it began");
+    Status status = begins ? Call(header, message) : Skip(header, message);
     MessageWriter result(outgoing_, MessageKind::kResult);
     result.Put(header.slot);
     result.Put(header.sequence);
@@ -84,6 +84,13 @@ class Worker {
     }
     result_.Clear();  // first: what it has kept is released with the result
     driver_.SendResult(outgoing_);
+  }
+
+  /// What has come with it is given up.
+  Status Skip(const RunHeader& header, MessageReader& message) {
+    message.Text();
+    for (uint32_t i = 0; i < header.arguments; ++i) TRIUNE_RETURN_IF_ERROR(ReadValue(message, driver_).status());
+    return Cancelled("the task was cancelled before it began");
   }
 
   Status Call(const RunHeader& header, MessageReader& message) {

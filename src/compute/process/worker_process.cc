@@ -226,7 +226,7 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
     nested_.TakeBack();
     return sent;
   }
-  nested_.Sent();
+  call.parts = nested_.Sent();
   free_slots_.pop_back();
   ++in_flight_;
   if (in_flight_ == 1) last_end_ = Now();
@@ -302,6 +302,8 @@ void WorkerProcess::EndAbandoned(std::vector<Ended>& ended) {
     if (slot::StageOf(word) != slot::kSent) {
       usable_ = false;
       nested_.EndWaitsOf(static_cast<uint32_t>(&call - calls_.data()));
+    } else {
+      nested_.TakeBack(call.parts);
     }
     End(call, {}, ended);
   }
@@ -323,6 +325,7 @@ std::vector<detail::Task*> WorkerProcess::TakeBack() {
     uint32_t word = stage.load();
     while (slot::StageOf(word) == slot::kSent) {
       if (!stage.compare_exchange_weak(word, slot::Word(call.sequence, slot::kTakenBack))) continue;
+      nested_.TakeBack(call.parts);
       std::vector<Ended> ended;
       End(call, {}, ended);
       tasks.push_back(task);

@@ -94,6 +94,7 @@ class WorkerProcess final : private NestedCalls::Worker {
     uint32_t sequence = 0;
     /// The constructor of an actor may be called again, when the task that it first was is long done.
     bool is_again = false;
+    NestedCalls::Parts parts{};  ///< The worker's, once it has begun.
     TimePoint begun{};
 
     bool is_abandoned() const { return !is_again && task.load()->phase() == detail::Task::kDone; }
