@@ -214,7 +214,10 @@ bool ActorCore::host_has_room() const noexcept {
 void ActorCore::RunInHost(Pointer<ActorTask> task) noexcept {
   if (task->options() != nullptr && task->options()->retries > 0) {
     // It may be called several times, by itself.
-    while (host_is_busy()) AwaitHost();
+    while (host_is_busy()) {
+      if (kill_.load() != kNoKill) return AwaitHostBefore(std::move(task));
+      AwaitHost();
+    }
     BeginCall(*task);
     task->RunIfFirst();
     EndCall(*task);
@@ -267,11 +270,12 @@ void ActorCore::EndCallInHost(ActorTask& task, Status status) noexcept {
   task.Unref();
 }
 
-void ActorCore::AwaitHost() noexcept {
+void ActorCore::AwaitHost(bool though_killed) noexcept {
   std::vector<ActorHost::Ended> ended;
   // While it waits, others may see to the rest of the actor: Kill.
   BeginCall(*creation_);
-  host_->Await(ended);
+  // Whoever kills it sets that first, and then interrupts.
+  if (though_killed || kill_.load() == kNoKill) host_->Await(ended);
   EndCall(*creation_);
   Status alive = host_->Alive();
   if (!alive.ok() && !ended.empty() && !can_restart() && kill_.load() == kNoKill) {
@@ -280,16 +284,18 @@ void ActorCore::AwaitHost() noexcept {
   for (auto& [task, status] : ended) {
     const TaskError* error = alive.ok() ? nullptr : TaskError::Of(status);
     if (error != nullptr && (error->kind == ErrorKind::kWorkerCrashed || error->kind == ErrorKind::kOutOfMemory)) {
-      status = is_closed_.load()
-                   ? CopyOf(death_)
-                   : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
-                                        Name() + " is restarted: its process died during the call", Name(),
-                                        std::move(status));
+      status = is_closed_.load() ? CopyOf(death_)
+                                 : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                                                      Name() + " is restarted: its process died during the call",
+                                                      Name(), std::move(status));
     }
     EndCallInHost(static_cast<ActorTask&>(*task), std::move(status));
   }
   if (alive.ok()) return;
-  // What it has not begun is for the next one.
+  TakeBackFromHost();  // for the next one
+}
+
+void ActorCore::TakeBackFromHost() noexcept {
   Runnable* rest = outbox_;
   ActorTask* last = nullptr;
   for (Task* task : host_->TakeBack()) {
@@ -317,13 +323,14 @@ void ActorCore::AwaitHost() noexcept {
 
 void ActorCore::EndCallsInHost(const Status& why) noexcept {
   if (!host_is_busy()) return;
+  TakeBackFromHost();
   std::vector<Pointer<Task>> running;
   {
     std::lock_guard lock(mutex_);
     for (ActorTask* task : running_) running.emplace_back(Pointer<Task>(task));
   }
   for (auto& task : running) task->Abandon(CopyOf(why));
-  while (host_is_busy()) AwaitHost();
+  while (host_is_busy()) AwaitHost(true);
 }
 
 Status ActorCore::MakeAgain(Status why) {
@@ -712,10 +719,12 @@ void ActorCore::Kill(bool restart) noexcept {
       // A constructor that runs makes a new one in any case.
       if (for_good || !task->actor_creation()) running.emplace_back(task);
       if (for_good) Die(why());
+      if (host_is_busy()) host_->Interrupt();
       UnlockCurrent(*task);
     }
   }
-  if (!serial() || hosted()) {
+  // Where it has a process of its own, whoever has the turn knows which of the calls have begun.
+  if (!serial() && !hosted()) {
     std::lock_guard lock(mutex_);
     for (ActorTask* task : running_) running.emplace_back(Pointer<Task>(task));
   }

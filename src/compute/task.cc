@@ -47,22 +47,43 @@ bool Task::GiveBack() noexcept {
   return false;
 }
 
-void Task::Execute(const Status* first) noexcept {
-  Frame frame{.task = *this, .outer = current_frame};
+bool Task::GiveBackToTryAgain(Status status) noexcept {
+  Frame frame{.task = *this, .outer = current_frame, .attempt = attempts_};
   current_frame = &frame;
-  int left = options_ == nullptr || (!repeatable() && !elsewhere_) ? 0 : options_->retries;
+  const bool again = WantsRetry(retries() - attempts_, attempts_, status);
+  current_frame = frame.outer;
+  if (again) {
+    ++attempts_;
+    return GiveBack();
+  }
+  End(std::move(status));
+  return false;
+}
+
+bool Task::WantsRetry(int left, int attempt, Status& status) noexcept {
+  if (status.ok() || left <= 0 || cancelled() || ArgumentError() != nullptr) return false;
+  try {
+    return !options_->retry_on || options_->retry_on(status);
+  } catch (...) {
+    status = compute::Thrown(*this, attempt);
+    return false;
+  }
+}
+
+void Task::Execute(const Status* first) noexcept {
+  Frame frame{.task = *this, .outer = current_frame, .attempt = attempts_};
+  current_frame = &frame;
+  int left = retries() - attempts_;
   Status status;
   for (;; --left, ++frame.attempt) {
     status = first != nullptr ? *std::exchange(first, nullptr) : Try(frame.attempt, left <= 0 && !keep_arguments_);
-    if (status.ok() || left <= 0 || cancelled() || ArgumentError() != nullptr) break;
-    try {
-      if (options_->retry_on && !options_->retry_on(status)) break;
-    } catch (...) {
-      status = compute::Thrown(*this, frame.attempt);
-      break;
-    }
+    if (!WantsRetry(left, frame.attempt, status)) break;
   }
   current_frame = frame.outer;
+  End(std::move(status));
+}
+
+void Task::End(Status status) noexcept {
   if (!keep_arguments_) DropArguments();
   if (!Advance(kRunning, kDone)) return;  // abandoned
   if (!status.ok() && cancelled()) {

@@ -43,6 +43,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }
   detail::Resources& resources() noexcept override { return *admission_; }
+  shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
 
  private:
   detail::Engine& engine() noexcept override { return *this; }

@@ -25,6 +25,7 @@ class ProcessActorHost final : public detail::ActorHost {
     for (auto& call : calls_) ended.push_back({call.task, std::move(call.status)});
     if (!worker_->usable()) pool_->Discard(*worker_);  // it may be in something that nobody waits for any more
   }
+  void Interrupt() noexcept override { worker_->Interrupt(); }
   std::vector<detail::Task*> TakeBack() override { return worker_->TakeBack(); }
   size_t in_flight() const noexcept override { return worker_->in_flight(); }
   Status Alive() const override { return worker_->Alive(); }

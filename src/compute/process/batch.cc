@@ -55,9 +55,14 @@ class ProcessPool::Batch {
     task.Unref();
     return false;
   }
-  static void Conclude(detail::Task& task, Status status) {
-    task.Conclude(std::move(status));
-    task.Unref();
+  /// What is tried again goes through the queue: called here, it would be in the way of those that are in the process,
+  /// which it may wait for.
+  void Conclude(detail::Task& task, Status status) {
+    if (task.GiveBackToTryAgain(std::move(status))) {
+      source_.GiveBack(task);
+    } else {
+      task.Unref();
+    }
   }
   void GiveBack(detail::Task& task) {
     if (task.GiveBack()) {
@@ -98,7 +103,8 @@ class ProcessPool::Batch {
         continue;
       }
       Result<const detail::RemoteFunction*> function = FunctionOf(*task);
-      Result<bool> sent = function.ok() ? worker.Begin(*task, **function, 0) : Result<bool>(function.status());
+      Result<bool> sent =
+          function.ok() ? worker.Begin(*task, **function, task->attempts()) : Result<bool>(function.status());
       if (!sent.ok()) {
         Conclude(*task, std::move(sent).status());
       } else if (!*sent) {

@@ -63,19 +63,23 @@ void DriverConnection::SendResult(std::span<const std::byte> message) {
 
 void DriverConnection::SendLocked(std::span<const std::byte> message, bool ring) {
   // The driver reads all the time while a task runs: room comes soon.
-  auto send = [&](std::span<const std::byte> bytes) {
+  auto write = [&](std::span<const std::byte> bytes) {
     while (!OrExit(link_.TryWrite(bytes))) {
       link_.Flush();
       sched_yield();
     }
-    link_.Flush(ring);
   };
-  send(message);
-  // Afterwards: the message may speak of them.
-  Bytes bytes;
-  MessageWriter releases(bytes, MessageKind::kRelease);
-  WriteReleases(releases);
-  if (bytes.size() > sizeof(MessageKind) + sizeof(uint32_t)) send(bytes);
+  write(message);
+  // Afterwards: the message may speak of them. All of them, and seen together with it: after the result of a task it
+  // may be long before the driver looks again.
+  while (true) {
+    Bytes bytes;
+    MessageWriter releases(bytes, MessageKind::kRelease);
+    WriteReleases(releases);
+    if (bytes.size() == sizeof(MessageKind) + sizeof(uint32_t)) break;
+    write(bytes);
+  }
+  link_.Flush(ring);
 }
 
 void DriverConnection::WriteReleases(MessageWriter& message) {

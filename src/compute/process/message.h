@@ -26,8 +26,8 @@ enum class MessageKind : uint8_t {
   kRelease,    ///< u32 count, that many Releases.
   kSubmit,     ///< SubmitHeader, ...: see nested.h.
   kPut,        ///< u64 handle, the value.
-  kWait,       ///< u64 request, WaitHeader, handles. Reply: status, u32 count, numbers; of one object alone its status,
-               ///< and the value.
+  kWait,       ///< u64 request, WaitHeader, handles. Reply: status, u32 count, numbers; of one object alone that is
+               ///< ready its status, and the value. When none are needed there is a reply at once.
   kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
 };

@@ -24,8 +24,8 @@ constexpr size_t kMostWaits = 4096;
 /// Objects that the worker waits for.
 class NestedCalls::Wait {
  public:
-  Wait(NestedCalls& calls, uint64_t request, std::vector<Known> objects, uint32_t needed, bool blocks)
-      : calls_(calls), request_(request), objects_(std::move(objects)), needed_(needed), blocks_(blocks) {}
+  Wait(NestedCalls& calls, uint64_t request, std::vector<Known> objects, uint32_t needed, uint32_t slot, bool blocks)
+      : calls_(calls), request_(request), objects_(std::move(objects)), needed_(needed), slot_(slot), blocks_(blocks) {}
   ~Wait() {
     uint32_t called = 0;
     for (Entry& entry : entries_) {
@@ -51,6 +51,7 @@ class NestedCalls::Wait {
 
   uint64_t request() const { return request_; }
   const std::vector<Known>& objects() const { return objects_; }
+  uint32_t slot() const { return slot_; }
   bool blocks() const { return blocks_; }
 
  private:
@@ -69,6 +70,7 @@ class NestedCalls::Wait {
   const uint64_t request_;
   const std::vector<Known> objects_;
   const uint32_t needed_;
+  const uint32_t slot_;
   const bool blocks_;
   std::deque<Entry> entries_;
   std::atomic<uint32_t> ready_{0};
@@ -151,16 +153,12 @@ Result<uint64_t> NestedCalls::Refer(const detail::ObjectPointer& object, const d
   return last_handle_;
 }
 
-void NestedCalls::TakeBack() {
-  pieces_.TakeBack();
-  for (uint64_t handle : unsent_) known_.erase(handle);
-  unsent_.clear();
+void NestedCalls::TakeBack(const Parts& parts) {
+  pieces_.TakeBack(parts.blocks);
+  for (uint64_t handle : parts.references) known_.erase(handle);
 }
 
-void NestedCalls::Sent() {
-  pieces_.Sent();
-  unsent_.clear();
-}
+NestedCalls::Parts NestedCalls::Sent() { return {.blocks = pieces_.Sent(), .references = std::exchange(unsent_, {})}; }
 
 Result<std::vector<detail::ObjectPointer>> NestedCalls::Objects(std::span<const uint64_t> handles) const {
   std::vector<detail::ObjectPointer> objects;
@@ -256,7 +254,7 @@ Status NestedCalls::HandleCancel(MessageReader& message) {
 Status NestedCalls::HandleWait(MessageReader& message) {
   const auto request = message.Take<uint64_t>();
   const auto header = message.Take<WaitHeader>();
-  if (header.needed > header.count || header.needed == 0 || waits_.size() >= kMostWaits) {
+  if (header.needed > header.count || waits_.size() >= kMostWaits) {
     return InvalidArgument("a wait that can't be");
   }
   std::vector<Known> objects;
@@ -275,7 +273,8 @@ Status NestedCalls::HandleWait(MessageReader& message) {
   }
   if (message.failed()) return InvalidArgument("a wait that ends too early");
   const bool blocks = asking != nullptr;
-  auto wait = std::make_unique<Wait>(*this, request, std::move(objects), header.needed, blocks);
+  auto wait = std::make_unique<Wait>(*this, request, std::move(objects), header.needed, header.slot, blocks);
+  if (header.needed == 0) return Reply(*wait);
   Wait& begun = *wait;
   if (!waits_.emplace(request, std::move(wait)).second) return InvalidArgument("a request that is there already");
   if (begun.Begin()) {
@@ -293,6 +292,14 @@ void NestedCalls::EndWait(uint64_t request) noexcept {
   const bool blocks = found->second->blocks();
   waits_.erase(found);
   if (blocks && --blocking_ == 0) host_.EndBlocking();
+}
+
+void NestedCalls::EndWaitsOf(uint32_t slot) noexcept {
+  std::vector<uint64_t> requests;
+  for (const auto& [request, wait] : waits_) {
+    if (wait->blocks() && wait->slot() == slot) requests.push_back(request);
+  }
+  for (const uint64_t request : requests) EndWait(request);
 }
 
 Status NestedCalls::Answer() {
@@ -328,12 +335,17 @@ Status NestedCalls::Reply(Wait& wait) {
   }
   reply.Put(static_cast<uint32_t>(ready.size()));
   for (uint32_t number : ready) reply.Put(number);
-  if (wait.objects().size() == 1) {
+  if (wait.objects().size() == 1 && ready.size() == 1) {
     const Known& known = wait.objects()[0];
     const size_t begin = reply.size();
     Status status = known.object->status();
     WriteStatus(reply, status);
     if (status.ok()) status = WriteObject(reply, known);
+    if (status.ok() && reply.size() > worker_.longest_message()) {
+      status =
+          InvalidArgument("the value is too much to be sent: " + std::to_string(reply.size()) +
+                          " bytes beside those in shared memory, at most " + std::to_string(worker_.longest_message()));
+    }
     if (!status.ok() && known.object->status().ok()) {
       TakeBack();
       outgoing_.resize(begin);

@@ -41,6 +41,7 @@ class NestedCalls final : public ValuePort {
     /// Null when there is none.
     virtual detail::Task* TaskIn(uint32_t slot) noexcept = 0;
     virtual Status Send(std::span<const std::byte> message) = 0;
+    virtual size_t longest_message() const noexcept = 0;
     /// On any thread: Answer has something to do.
     virtual void Wake() noexcept = 0;
 
@@ -60,6 +61,8 @@ class NestedCalls final : public ValuePort {
   Status Answer();
   /// Whether a task there waits, and has given its place to others.
   bool blocked() const { return blocking_ > 0; }
+  /// The task in that slot was given up: it does not wait any more.
+  void EndWaitsOf(uint32_t slot) noexcept;
   /// The worker is gone: nobody waits any more.
   void ForgetAll() noexcept;
 
@@ -70,8 +73,15 @@ class NestedCalls final : public ValuePort {
   Result<std::shared_ptr<const detail::ReferenceSource>> References(std::vector<uint64_t> handles) override;
   Result<std::vector<detail::ObjectPointer>> Objects(std::span<const uint64_t> handles) const;
   /// The message with all that was placed, shared and referred to since the last of these was not sent.
-  void TakeBack();
-  void Sent();
+  void TakeBack() { TakeBack(Sent()); }
+  struct Parts {
+    std::vector<uint64_t> blocks;
+    std::vector<uint64_t> references;
+  };
+  /// What the worker gets with the message that was sent.
+  Parts Sent();
+  /// Of a message that was sent, and that the worker will not read.
+  void TakeBack(const Parts& parts);
 
  private:
   struct Known {

@@ -16,6 +16,8 @@ namespace {
 constexpr Duration kStartsWithin = std::chrono::seconds(60);
 /// Of a process that was asked to end: it runs the destructor of its actor.
 constexpr Duration kStopsWithin = std::chrono::seconds(2);
+/// After a message to the zygote could not be sent.
+constexpr Duration kLossIsKnownWithin = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -83,15 +85,14 @@ ProcessPool::WorkerPointer ProcessPool::TakeIdle(const WorkerSetting& setting) {
   return nullptr;
 }
 
-Result<ProcessPool::WorkerPointer> ProcessPool::StartWorker(WorkerSetting setting) {
+Result<ProcessPool::WorkerPointer> ProcessPool::StartWorker(const WorkerSetting& setting) {
   TRIUNE_RETURN_IF_ERROR(StartZygote());
   // Of other settings: they make room.
   if (!idle_.empty() && workers_.size() >= options_.most_idle) {
     Kill(*idle_.front());
     idle_.erase(idle_.begin());
   }
-  TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker,
-                          WorkerProcess::Create(++last_number_, std::move(setting), host_, *memory_));
+  TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, WorkerProcess::Create(++last_number_, setting, host_, *memory_));
   TRIUNE_ASSIGN_OR_RETURN(const WorkerLogs::Ends ends, logs_.Open());
   Status status = zygote_->Spawn(
       worker->number(), {.link = worker->link_fd(), .output = ends.output, .error = ends.error}, worker->setting());
@@ -106,11 +107,17 @@ Result<ProcessPool::WorkerPointer> ProcessPool::Acquire(const RuntimeEnv& enviro
   WorkerPointer worker;
   bool is_new = false;
   {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     worker = TakeIdle(setting);
     if (worker == nullptr) {
       is_new = true;
-      TRIUNE_ASSIGN_OR_RETURN(worker, StartWorker(std::move(setting)));
+      Result<WorkerPointer> started = StartWorker(setting);
+      // Where the zygote has ended a moment ago, there is soon to be another.
+      if (!started.ok() && zygote_ != nullptr &&
+          stopped_.wait_for(lock, kLossIsKnownWithin, [this] { return zygote_lost_ || is_closed_; })) {
+        started = StartWorker(setting);
+      }
+      TRIUNE_ASSIGN_OR_RETURN(worker, std::move(started));
     }
   }
   Status status = is_new ? worker->AwaitHello(std::chrono::steady_clock::now() + kStartsWithin) : Status();
@@ -120,6 +127,11 @@ Result<ProcessPool::WorkerPointer> ProcessPool::Acquire(const RuntimeEnv& enviro
   }
   memory_watch_.Add(worker);
   return worker;
+}
+
+shm::ArenaStatistics ProcessPool::object_statistics() {
+  std::lock_guard lock(mutex_);
+  return memory_ == nullptr ? shm::ArenaStatistics() : memory_->statistics();
 }
 
 void ProcessPool::Kill(WorkerProcess& worker) {

@@ -59,6 +59,9 @@ class ProcessPool {
   /// The task was cancelled, or nobody wants its result any more.
   void Interrupt(const detail::Task& task) noexcept;
 
+  /// Of shared memory, for tests and listings; all zeros before there is any.
+  shm::ArenaStatistics object_statistics();
+
   /// In one that the caller has acquired.
   static Status RunIn(WorkerProcess& worker, detail::Task& task, int attempt);
 
@@ -81,7 +84,7 @@ class ProcessPool {
   Status StartZygote();
   /// One that has nothing to do, and the same setting; or null.
   WorkerPointer TakeIdle(const WorkerSetting& setting);
-  Result<WorkerPointer> StartWorker(WorkerSetting setting);
+  Result<WorkerPointer> StartWorker(const WorkerSetting& setting);
   /// With the mutex locked.
   void Kill(WorkerProcess& worker);
   void OnSpawned(uint64_t worker, pid_t pid);

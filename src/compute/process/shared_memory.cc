@@ -86,9 +86,8 @@ Result<Buffer> SharedMemory::Pieces::Open(const PieceInBlock& piece) {
   return memory_.Adopt(block, piece.begin, piece.size);
 }
 
-void SharedMemory::Pieces::TakeBack() {
-  for (uint64_t offset : unsent_) std::ignore = memory_.leases_.Drop(worker_, offset);
-  unsent_.clear();
+void SharedMemory::Pieces::TakeBack(const std::vector<uint64_t>& blocks) {
+  for (uint64_t offset : blocks) std::ignore = memory_.leases_.Drop(worker_, offset);
 }
 
 }  // namespace triune::compute

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "compute/process/value_message.h"
@@ -40,8 +41,11 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
     Result<Buffer> Open(const PieceInBlock& piece);
 
     /// The message with all that was placed and shared since the last of these was not sent: takes it back.
-    void TakeBack();
-    void Sent() { unsent_.clear(); }
+    void TakeBack() { TakeBack(Sent()); }
+    /// The blocks of the message that was sent.
+    std::vector<uint64_t> Sent() { return std::exchange(unsent_, {}); }
+    /// Of a message that was sent, and that the worker will not read.
+    void TakeBack(const std::vector<uint64_t>& blocks);
 
    private:
     SharedMemory& memory_;

@@ -7,11 +7,13 @@ namespace {
 
 /// What is larger goes into a block. Copying so much takes about as long as asking for one.
 constexpr size_t kMostInline = size_t{8} << 10U;
+/// The same of the whole message: many small pieces must not make it too long.
+constexpr size_t kMostInMessage = size_t{48} << 10U;
 
 enum class Place : uint8_t { kInline, kBlock };
 
 Status WriteBytes(MessageWriter& message, std::span<const std::byte> bytes, ValuePort& port) {
-  if (bytes.size() <= kMostInline) {
+  if (bytes.size() <= kMostInline && message.size() + bytes.size() <= kMostInMessage) {
     message.Put(Place::kInline);
     message.Put(static_cast<uint64_t>(bytes.size()));
     message.Bytes(bytes);

@@ -1,5 +1,6 @@
 #include "compute/process/worker_engine.h"
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -108,6 +109,7 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
 
 std::optional<DriverConnection::Bytes> WorkerEngine::AskFor(std::span<detail::ReceivedObject* const> objects,
                                                             size_t needed, TimePoint deadline) {
+  if (deadline <= std::chrono::steady_clock::now()) needed = 0;
   const uint64_t request = driver_.NewRequest();
   std::vector<std::byte> bytes;
   MessageWriter message(bytes, MessageKind::kWait);
@@ -116,13 +118,14 @@ std::optional<DriverConnection::Bytes> WorkerEngine::AskFor(std::span<detail::Re
                          .needed = static_cast<uint32_t>(needed),
                          .count = static_cast<uint32_t>(objects.size())});
   for (const detail::ReceivedObject* object : objects) message.Put(object->origin()->handle());
-  auto reply = driver_.Request(request, bytes, deadline, &IsCancelled);
-  if (!reply.has_value()) {
-    MessageWriter forget(bytes, MessageKind::kForget);
-    forget.Put(request);
-    driver_.Send(bytes);
-  }
-  return reply;
+  if (!driver_.CheckLength(bytes).ok()) return std::nullopt;
+  auto reply = driver_.Request(request, bytes, needed == 0 ? kNever : deadline, &IsCancelled);
+  if (reply.has_value()) return reply;
+  MessageWriter forget(bytes, MessageKind::kForget);
+  forget.Put(request);
+  driver_.Send(bytes);
+  if (IsCancelled() || needed == 0) return std::nullopt;
+  return AskFor(objects, 0, kNever);
 }
 
 Status WorkerEngine::WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) {
@@ -136,7 +139,8 @@ Status WorkerEngine::WaitFor(std::span<detail::Object* const> objects, size_t co
       awaited.push_back(object->received());
     }
   }
-  if (ready >= count) return {};
+  // Wait tells all that are ready, which only the driver knows.
+  if (awaited.empty() || (ready >= count && objects.size() == 1 && count > 0)) return {};
   auto give_up = [] {
     return IsCancelled()
                ? MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, "the task that waits was cancelled",
@@ -144,18 +148,23 @@ Status WorkerEngine::WaitFor(std::span<detail::Object* const> objects, size_t co
                : MakeError(ErrorKind::kGetTimeout, StatusCode::kDeadlineExceeded, "the object was not ready in time");
   };
   if (IsCancelled()) return give_up();
-  const auto reply = AskFor(awaited, count - ready, deadline);
-  if (!reply.has_value()) return give_up();
+  const auto reply = AskFor(awaited, count > ready ? count - ready : 0, deadline);
+  if (!reply.has_value()) {
+    return IsCancelled() ? give_up() : InvalidArgument("too many objects to wait for at the same time");
+  }
   MessageReader reader(*reply);
   TRIUNE_RETURN_IF_ERROR(ReadStatus(reader));
   std::vector<uint32_t> numbers(reader.Take<uint32_t>());
   for (uint32_t& number : numbers) number = reader.Take<uint32_t>();
-  if (awaited.size() == 1) return Fetch(*awaited[0], reader);
+  if (awaited.size() == 1) {
+    if (!numbers.empty()) TRIUNE_RETURN_IF_ERROR(Fetch(*awaited[0], reader));
+    return ready + numbers.size() >= count ? Status() : give_up();
+  }
   // Those that are ready: their values one by one.
   for (uint32_t number : numbers) {
     detail::ReceivedObject* object = awaited.at(number);
     if (object->ready()) continue;
-    const auto value = AskFor({&object, 1}, 1, deadline);
+    const auto value = AskFor({&object, 1}, 1, kNever);
     if (!value.has_value()) return give_up();
     MessageReader value_reader(*value);
     TRIUNE_RETURN_IF_ERROR(ReadStatus(value_reader));
@@ -163,7 +172,7 @@ Status WorkerEngine::WaitFor(std::span<detail::Object* const> objects, size_t co
     value_reader.Take<uint32_t>();
     TRIUNE_RETURN_IF_ERROR(Fetch(*object, value_reader));
   }
-  return {};
+  return ready + numbers.size() >= count ? Status() : give_up();
 }
 
 Status WorkerEngine::Fetch(detail::ReceivedObject& object, MessageReader& reply) {

@@ -38,7 +38,8 @@ class WorkerEngine final : public detail::Engine {
  private:
   Status Submit(detail::Task& task, detail::ReceivedObject& result);
   Status Fetch(detail::ReceivedObject& object, MessageReader& reply);
-  /// Null when the deadline has passed, or the task is cancelled.
+  /// Null when the task is cancelled, or has asked for more than can be sent. When the deadline has passed, what the
+  /// driver knows then: fewer may be ready than are needed.
   std::optional<DriverConnection::Bytes> AskFor(std::span<detail::ReceivedObject* const> objects, size_t needed,
                                                 TimePoint deadline);
 
@@ -52,6 +53,8 @@ class WorkerSession {
   static std::unique_ptr<Session> Make(std::unique_ptr<detail::Engine> engine) {
     return std::unique_ptr<Session>(new Session(std::move(engine)));
   }
+  /// For tests.
+  static detail::Engine& EngineOf(Session& session) { return *session.engine_; }
 };
 
 }  // namespace triune::compute

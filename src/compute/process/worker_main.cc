@@ -76,7 +76,7 @@ class WorkerThread {
     uint32_t word = slot::Word(header.sequence, slot::kSent);
     const bool begins = stage.compare_exchange_strong(word, slot::Word(header.sequence, slot::kRunning));
     if (!begins && word != (slot::Word(header.sequence, slot::kSent) | slot::kCancelled)) return;  // taken back
-    Status status = begins ? Call(header, message) : Cancelled("the task was cancelled before it began");
+    Status status = begins ? Call(header, message) : Skip(header, message);
     MessageWriter result(outgoing_, MessageKind::kResult);
     result.Put(header.slot);
     result.Put(header.sequence);
@@ -85,13 +85,14 @@ class WorkerThread {
     if (status.ok() && has_result_) {
       const size_t begin = outgoing_.size();
       Status written = WriteValue(result, result_, driver_);
+      if (written.ok()) written = driver_.CheckLength(outgoing_);
       if (!written.ok()) {
         outgoing_.resize(begin - sizeof(StatusCode));
         WriteStatus(result, written.WithContext("the result of " + name_ + " could not be sent"));
       }
     }
+    result_.Clear();  // first: what it has kept is released with the result
     driver_.SendResult(outgoing_);
-    result_.Clear();
     if (status.ok() && header.threads > 1) StartThreads(header.threads - 1);
   }
 
@@ -99,6 +100,13 @@ class WorkerThread {
     for (int i = 0; i < count && worker_.threads.size() < static_cast<size_t>(count); ++i) {
       worker_.threads.emplace_back([&worker = worker_] { WorkerThread(worker).Run(); });
     }
+  }
+
+  /// What has come with it is given up.
+  Status Skip(const RunHeader& header, MessageReader& message) {
+    message.Text();
+    for (uint32_t i = 0; i < header.arguments; ++i) TRIUNE_RETURN_IF_ERROR(ReadValue(message, driver_).status());
+    return Cancelled("the task was cancelled before it began");
   }
 
   Status Call(const RunHeader& header, MessageReader& message) {

@@ -23,6 +23,8 @@ namespace {
 constexpr Duration kLookAgain = std::chrono::milliseconds(100);
 /// With several calls on their way the worker does not ring for each result.
 constexpr Duration kLookAgainForMore = std::chrono::milliseconds(1);
+/// Bytes of answers that a worker may have asked for and not read.
+constexpr size_t kMostUnsent = size_t{64} << 20U;
 
 TimePoint Now() { return std::chrono::steady_clock::now(); }
 
@@ -89,6 +91,11 @@ void WorkerProcess::Interrupt(const detail::Task& task) noexcept {
   }
 }
 
+void WorkerProcess::Interrupt() noexcept {
+  must_return_.store(true);
+  Wake();
+}
+
 void WorkerProcess::Wake() noexcept {
   interrupted_.store(true);
   link_.incoming().Ring();
@@ -130,8 +137,7 @@ Status WorkerProcess::Alive() const {
 
 Status WorkerProcess::AwaitHello(TimePoint deadline) {
   while (!link_.HasMessage()) {
-    if (dead())
-      return Unavailable("the process for tasks " + HowItEnded(wait_status_, killed_.load()) + " before it was ready");
+    if (dead()) return Death("before it was ready, the process for tasks");
     if (Now() >= deadline) return Unavailable("the process for tasks was not ready in time");
     link_.incoming().WaitUntil([&] { return link_.HasMessage() || dead(); }, std::min(deadline, Now() + kLookAgain));
   }
@@ -143,18 +149,35 @@ Status WorkerProcess::AwaitHello(TimePoint deadline) {
 }
 
 Status WorkerProcess::Send(std::span<const std::byte> message) {
-  while (!dead()) {
+  TRIUNE_RETURN_IF_ERROR(SendUnsent());
+  if (unsent_.empty()) {
     TRIUNE_ASSIGN_OR_RETURN(const bool sent, link_.TryWrite(message));
     link_.Flush();
     if (sent) return {};
-    sched_yield();  // it reads all the time
   }
-  return {};  // who waits will see
+  if (unsent_bytes_ + message.size() > kMostUnsent) {
+    return ResourceExhausted("it asks for more and more, and reads no answers");
+  }
+  unsent_bytes_ += message.size();
+  unsent_.emplace_back(message.begin(), message.end());
+  return {};
+}
+
+Status WorkerProcess::SendUnsent() {
+  while (!unsent_.empty()) {
+    TRIUNE_ASSIGN_OR_RETURN(const bool sent, link_.TryWrite(unsent_.front()));
+    link_.Flush();
+    if (!sent) break;
+    unsent_bytes_ -= unsent_.front().size();
+    unsent_.pop_front();
+  }
+  return {};
 }
 
 Status WorkerProcess::SendStop() {
   MessageWriter(outgoing_, MessageKind::kStop);
-  return Send(outgoing_);
+  TRIUNE_RETURN_IF_ERROR(Send(outgoing_));
+  return unsent_.empty() ? Status() : Unavailable("it does not read what it is sent");
 }
 
 Status WorkerProcess::WriteRun(detail::Task& task, const Call& call, uint32_t slot) {
@@ -210,7 +233,7 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
     nested_.TakeBack();
     return sent;
   }
-  nested_.Sent();
+  call.parts = nested_.Sent();
   free_slots_.pop_back();
   ++in_flight_;
   if (in_flight_ == 1) last_end_ = Now();
@@ -228,8 +251,14 @@ void WorkerProcess::End(Call& call, Status status, std::vector<Ended>& ended) {
 }
 
 Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
-  TRIUNE_ASSIGN_OR_RETURN(const bool sent, Begin(task, function, attempt));
-  if (!sent) return Internal("a process that is idle takes no call");
+  while (true) {
+    TRIUNE_ASSIGN_OR_RETURN(const bool sent, Begin(task, function, attempt));
+    if (sent) break;
+    // It is still busy reading over what was taken back.
+    if (!usable()) return dead() ? Death("the process for tasks") : Alive();
+    link_.Flush();
+    sched_yield();
+  }
   std::vector<Ended> ended;
   while (ended.empty()) {
     Await(ended, Now() + kLookAgain);
@@ -253,16 +282,19 @@ void WorkerProcess::Await(std::vector<Ended>& ended, TimePoint deadline) {
       EndAbandoned(ended);
       if (status.ok()) status = nested_.Answer();
     }
+    if (status.ok()) status = SendUnsent();
     if (!status.ok() || was_dead) nested_.ForgetAll();
     if (!status.ok() || was_dead || !usable_) {
       usable_ = false;
       if (!status.ok() || was_dead) EndAll(status, ended);
       return;
     }
+    if (must_return_.exchange(false)) return;
     if (!ended.empty() || in_flight_ == 0 || (blocked() && in_flight_ > 1)) return;
     const TimePoint now = Now();
     if (now >= deadline) return;
-    doorbell.WaitUntil(something, std::min(deadline, now + (several ? kLookAgainForMore : kLookAgain)));
+    doorbell.WaitUntil(something,
+                       std::min(deadline, now + (several || !unsent_.empty() ? kLookAgainForMore : kLookAgain)));
   }
 }
 
@@ -275,7 +307,12 @@ void WorkerProcess::EndAbandoned(std::vector<Ended>& ended) {
            !stage.compare_exchange_weak(word, slot::Word(call.sequence, slot::kTakenBack))) {
     }
     // It is not to be kept by what it may be doing for ever.
-    if (slot::StageOf(word) != slot::kSent) usable_ = false;
+    if (slot::StageOf(word) != slot::kSent) {
+      usable_ = false;
+      nested_.EndWaitsOf(static_cast<uint32_t>(&call - calls_.data()));
+    } else {
+      nested_.TakeBack(call.parts);
+    }
     End(call, {}, ended);
   }
 }
@@ -301,6 +338,7 @@ std::vector<detail::Task*> WorkerProcess::TakeBack() {
     uint32_t word = stage.load();
     while (slot::StageOf(word) == slot::kSent) {
       if (!stage.compare_exchange_weak(word, slot::Word(call.sequence, slot::kTakenBack))) continue;
+      nested_.TakeBack(call.parts);
       std::vector<Ended> ended;
       End(call, {}, ended);
       tasks.push_back(task);

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -73,6 +74,8 @@ class WorkerProcess final : private NestedCalls::Worker {
   /// On any thread: the task was cancelled, or nobody wants its result any more. Nothing when it is not on its way
   /// here.
   void Interrupt(const detail::Task& task) noexcept;
+  /// On any thread: an Await that has begun, or else the next, returns at once.
+  void Interrupt() noexcept;
   /// On any thread, once: the process has ended.
   void SetDead(int wait_status) noexcept;
   bool dead() const noexcept { return dead_.load(std::memory_order_acquire); }
@@ -93,6 +96,7 @@ class WorkerProcess final : private NestedCalls::Worker {
     uint32_t sequence = 0;
     /// The constructor of an actor may be called again, when the task that it first was is long done.
     bool is_again = false;
+    NestedCalls::Parts parts{};  ///< The worker's, once it has begun.
     TimePoint begun{};
 
     bool is_abandoned() const { return !is_again && task.load()->phase() == detail::Task::kDone; }
@@ -101,7 +105,10 @@ class WorkerProcess final : private NestedCalls::Worker {
   WorkerProcess(uint64_t number, WorkerSetting setting, shm::Segment link_memory, Link link, ProcessHost& host,
                 SharedMemory& memory, shm::Holder holder);
   detail::Task* TaskIn(uint32_t slot) noexcept override { return slot < kSlots ? calls_[slot].task.load() : nullptr; }
+  /// Never waits: what there is no room for now is kept.
   Status Send(std::span<const std::byte> message) override;
+  size_t longest_message() const noexcept override { return link_.longest_message(); }
+  Status SendUnsent();
   void Wake() noexcept override;
   Status WriteRun(detail::Task& task, const Call& call, uint32_t slot);
   Status WriteArgument(MessageWriter& message, const detail::ValueCodec& codec, const detail::ArgumentView& argument);
@@ -135,6 +142,7 @@ class WorkerProcess final : private NestedCalls::Worker {
   TimePoint last_end_{};
   bool usable_ = true;
   std::atomic<bool> interrupted_{false};
+  std::atomic<bool> must_return_{false};
   std::atomic<bool> dead_{false};
   int wait_status_ = 0;  ///< When dead.
   std::atomic<bool> killed_{false};
@@ -146,6 +154,8 @@ class WorkerProcess final : private NestedCalls::Worker {
   mutable std::mutex reason_mutex_;
   Reason reason_;
   std::vector<std::byte> outgoing_;
+  std::deque<std::vector<std::byte>> unsent_;  ///< Replies that it has no room for.
+  size_t unsent_bytes_ = 0;
   std::vector<std::byte> incoming_;
   detail::Encoder encoder_;
 };

@@ -177,10 +177,11 @@ class ActorCore : public Runnable, public TaskRunner {
   /// The call comes next, but some must end before.
   void AwaitHostBefore(Pointer<ActorTask> task) noexcept;
   /// Sees to calls that have ended there.
-  void AwaitHost() noexcept;
+  void AwaitHost(bool though_killed = false) noexcept;
   void EndCallInHost(ActorTask& task, Status status) noexcept;
-  /// All calls that are on their way fail.
+  /// All calls that run there fail; those that have not begun come next.
   void EndCallsInHost(const Status& why) noexcept;
+  void TakeBackFromHost() noexcept;
   bool can_restart() const noexcept;
   /// Null when there is none yet, or no more.
   std::shared_ptr<ActorLease> Lease() noexcept;

@@ -30,7 +30,9 @@ class ActorHost {
   };
   /// Waits until calls have ended; some ended when the process did. May return none.
   virtual void Await(std::vector<Ended>& ended) = 0;
-  /// Calls that have not begun, in their order, when the process is gone.
+  /// On any thread: Await returns soon.
+  virtual void Interrupt() noexcept = 0;
+  /// Calls that have not begun, in their order.
   virtual std::vector<Task*> TakeBack() = 0;
   virtual size_t in_flight() const noexcept = 0;
   /// Whether the process is there still; otherwise, why it is not.

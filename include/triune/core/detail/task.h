@@ -126,6 +126,10 @@ class Task : public Object, public Runnable {
   void Conclude(Status first) noexcept;
   /// It has not been called: back to the queue. False when it was abandoned meanwhile, and is over.
   bool GiveBack() noexcept;
+  /// A call has ended so: false when the task is over. Where it is worth another try, it goes back to the queue.
+  bool GiveBackToTryAgain(Status status) noexcept;
+  /// Calls that have failed before it was given back.
+  int attempts() const noexcept { return attempts_; }
   const Status* argument_error() const noexcept { return ArgumentError(); }
   bool DropIfStale() noexcept override {
     if (phase() < kRunning) return false;
@@ -169,6 +173,7 @@ class Task : public Object, public Runnable {
   void Renew(Phase phase) noexcept {
     Object::Renew();
     cancel_.store(kWanted, std::memory_order_relaxed);
+    attempts_ = 0;
     word_.store(phase, std::memory_order_release);
   }
 
@@ -200,6 +205,10 @@ class Task : public Object, public Runnable {
     }
   }
   Status Try(int attempt, bool last) noexcept;
+  int retries() const noexcept { return options_ == nullptr || (!repeatable() && !elsewhere_) ? 0 : options_->retries; }
+  /// Whether it is worth another try. The status may become what retry_on throws.
+  bool WantsRetry(int left, int attempt, Status& status) noexcept;
+  void End(Status status) noexcept;
   enum Cancel : uint8_t { kWanted, kCancelled, kCancelledWithChildren };
   void SetCancelled(bool with_children) noexcept;
   void JoinFamily(Task& parent) noexcept;
@@ -223,6 +232,7 @@ class Task : public Object, public Runnable {
 
  private:
   bool captures_ = false;
+  int attempts_ = 0;
   // Tasks that were submitted inside another that is still running know it, and it them. The links between siblings
   // belong to the parent's lock.
   Task* parent_ = nullptr;
