@@ -13,9 +13,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <functional>
-#include <functional>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <string>
 #include <thread>
@@ -230,11 +229,18 @@ class Killer {
   Killer(uint64_t seed, std::vector<pid_t> (*among)(), int most_microseconds)
       : thread_([this, seed, among, most_microseconds] {
           Dice dice(seed);
+          const auto slower_from = std::chrono::steady_clock::now() + compute::StressTime();
+          auto most = static_cast<size_t>(most_microseconds);
           while (!over_) {
             const std::vector<pid_t> all = among();
             if (!all.empty() && kill(all[dice.Pick(all.size())], SIGKILL) == 0) ++kills_;
-            std::this_thread::sleep_for(
-                std::chrono::microseconds(dice.Pick(static_cast<size_t>(most_microseconds) + 1)));
+            // Where processes take longer to start than to be killed nothing would ever be done.
+            if (std::chrono::steady_clock::now() > slower_from) most = std::min<size_t>(most * 2, 5'000'000);
+            const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(dice.Pick(most + 1));
+            while (!over_ && std::chrono::steady_clock::now() < until) {
+              std::this_thread::sleep_for(
+                  std::min<Duration>(until - std::chrono::steady_clock::now(), std::chrono::milliseconds(10)));
+            }
           }
         }) {}
   ~Killer() { Stop(); }

@@ -14,6 +14,8 @@ namespace {
 
 /// Of a process, from its start to its first message. Programs with sanitizers take seconds.
 constexpr Duration kStartsWithin = std::chrono::seconds(60);
+/// Processes in a row that end before they have begun what they were asked for.
+constexpr int kMostGone = 10;
 /// Of a process that was asked to end: it runs the destructor of its actor.
 constexpr Duration kStopsWithin = std::chrono::seconds(2);
 /// After a message to the zygote could not be sent.
@@ -179,9 +181,15 @@ Status ProcessPool::RunIn(WorkerProcess& worker, detail::Task& task, int attempt
 Status ProcessPool::Run(detail::Task& task, int attempt) {
   TRIUNE_ASSIGN_OR_RETURN(const detail::RemoteFunction* function, FunctionOf(task));
   if (task.cancelled()) return Cancelled("the task was cancelled before it began");
-  TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, Acquire(task.options()->runtime_env));
-  Status status = worker->Run(task, *function, attempt);
-  Release(std::move(worker));
+  Status status;
+  // One that nobody knows to be dead yet has not cost the task anything.
+  for (int i = 0; i < kMostGone; ++i) {
+    TRIUNE_ASSIGN_OR_RETURN(WorkerPointer worker, Acquire(task.options()->runtime_env));
+    bool not_begun = false;
+    status = worker->Run(task, *function, attempt, &not_begun);
+    Release(std::move(worker));
+    if (!not_begun) break;
+  }
   return status;
 }
 

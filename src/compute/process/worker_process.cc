@@ -250,22 +250,25 @@ void WorkerProcess::End(Call& call, Status status, std::vector<Ended>& ended) {
   --in_flight_;
 }
 
-Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& function, int attempt) {
+Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& function, int attempt, bool* not_begun) {
+  auto gone = [&] {
+    if (not_begun != nullptr) *not_begun = true;
+    return dead() ? Death("the process for tasks") : Alive();
+  };
   while (true) {
     TRIUNE_ASSIGN_OR_RETURN(const bool sent, Begin(task, function, attempt));
     if (sent) break;
     // It is still busy reading over what was taken back.
-    if (!usable()) return dead() ? Death("the process for tasks") : Alive();
+    if (!usable()) return gone();
     link_.Flush();
     sched_yield();
   }
   std::vector<Ended> ended;
   while (ended.empty()) {
     Await(ended, Now() + kLookAgain);
-    if (ended.empty() && dead()) {
-      TakeBack();
-      return Death("the process for tasks");
-    }
+    if (!ended.empty() || usable()) continue;
+    if (!TakeBack().empty()) return gone();
+    sched_yield();  // it runs, beside one that nobody waits for any more
   }
   return std::move(ended[0].status);
 }

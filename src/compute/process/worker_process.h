@@ -61,8 +61,9 @@ class WorkerProcess final : private NestedCalls::Worker {
   size_t in_flight() const { return in_flight_; }
   /// Whether the task that runs waits for others. Those behind it should not wait for that.
   bool blocked() const { return nested_.blocked(); }
-  /// One call from its beginning to its end.
-  Status Run(detail::Task& task, const detail::RemoteFunction& function, int attempt);
+  /// One call from its beginning to its end. `not_begun`, unless null: true when the process was gone before that, and
+  /// another may be asked.
+  Status Run(detail::Task& task, const detail::RemoteFunction& function, int attempt, bool* not_begun = nullptr);
 
   Status SendStop();
   /// Why there is no process any more; OK when there is.
