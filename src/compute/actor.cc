@@ -274,8 +274,10 @@ void ActorCore::AwaitHost(bool though_killed) noexcept {
   std::vector<ActorHost::Ended> ended;
   // While it waits, others may see to the rest of the actor: Kill.
   BeginCall(*creation_);
+  awaited_host_.store(host_.get());
   // Whoever kills it sets that first, and then interrupts.
   if (though_killed || kill_.load() == kNoKill) host_->Await(ended);
+  awaited_host_.store(nullptr);
   EndCall(*creation_);
   Status alive = host_->Alive();
   if (!alive.ok() && !ended.empty() && !can_restart() && kill_.load() == kNoKill) {
@@ -719,7 +721,7 @@ void ActorCore::Kill(bool restart) noexcept {
       // A constructor that runs makes a new one in any case.
       if (for_good || !task->actor_creation()) running.emplace_back(task);
       if (for_good) Die(why());
-      if (host_is_busy()) host_->Interrupt();
+      if (ActorHost* host = awaited_host_.load()) host->Interrupt();
       UnlockCurrent(*task);
     }
   }

@@ -225,7 +225,8 @@ class ActorCore : public Runnable, public TaskRunner {
   std::unique_ptr<HeldBack> held_back_;
   Pointer<CreationTask> creation_;
   Status death_;
-  std::unique_ptr<ActorHost> host_;  ///< When it has a process of its own.
+  std::atomic<ActorHost*> awaited_host_{nullptr};  ///< While whoever has the turn waits for it.
+  std::unique_ptr<ActorHost> host_;                ///< When it has a process of its own.
   std::shared_ptr<ActorDirectory> directory_;
   std::mutex mutex_;
   std::unordered_set<ActorTask*> running_;  ///< When not serial.
