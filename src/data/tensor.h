@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "triune/buffer.h"
 #include "data/dtype.h"
 #include "data/shape.h"
+#include "triune/buffer.h"
 #include "triune/status.h"
 
 namespace triune {

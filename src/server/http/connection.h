@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "triune/buffer.h"
 #include "server/http/event_loop.h"
 #include "server/http/exchange.h"
+#include "triune/buffer.h"
 
 namespace triune::server::http {
 

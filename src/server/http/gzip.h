@@ -5,8 +5,8 @@
 #include <functional>
 #include <span>
 
-#include "triune/buffer.h"
 #include "server/http/message.h"
+#include "triune/buffer.h"
 #include "triune/status.h"
 
 namespace triune::server::http {

@@ -6,8 +6,8 @@
 #include <span>
 #include <string_view>
 
-#include "triune/buffer.h"
 #include "server/http/message.h"
+#include "triune/buffer.h"
 
 namespace triune::server::http {
 

@@ -9,12 +9,12 @@
 
 #include "base/clock.h"
 #include "base/deadline_heap.h"
-#include "triune/buffer.h"
 #include "server/http/connection.h"
 #include "server/http/event_loop.h"
 #include "server/http/exchange.h"
 #include "server/http/limits.h"
 #include "telemetry/metrics.h"
+#include "triune/buffer.h"
 
 namespace triune::server::http {
 

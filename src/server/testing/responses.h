@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "triune/buffer.h"
 #include "model/inference.h"
+#include "triune/buffer.h"
 
 namespace triune::server::testing {
 

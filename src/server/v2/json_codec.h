@@ -5,10 +5,10 @@
 #include <optional>
 #include <span>
 
-#include "triune/buffer.h"
 #include "model/inference.h"
 #include "model/signature.h"
 #include "server/http/message.h"
+#include "triune/buffer.h"
 #include "triune/status.h"
 
 namespace triune::server::v2 {
