@@ -709,6 +709,8 @@ void ActorCore::Kill(bool restart) noexcept {
   uint32_t before = kill_.load();
   while (before < request && !kill_.compare_exchange_weak(before, request)) {
   }
+  // Whoever has the turn may see to the rest later; the name is free at once.
+  if (for_good && directory_ != nullptr) directory_->Remove(*this);
   auto why = [&] {
     return for_good ? Killed()
                     : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,

@@ -19,6 +19,11 @@
 #include "compute/stack/symbols.h"
 #include "triune/core/detail/task.h"
 
+#ifdef __SANITIZE_ADDRESS__
+extern "C" void* __asan_get_current_fake_stack(void);
+extern "C" void* __asan_addr_is_in_fake_stack(void* fake_stack, void* address, void** begin, void** end);
+#endif
+
 namespace triune::compute {
 namespace {
 
@@ -58,6 +63,17 @@ _Unwind_Reason_Code Step(_Unwind_Context* context, void* data) {
   return _URC_NO_REASON;
 }
 
+/// Of something on this thread's stack.
+uintptr_t PlaceOnStack(void* address) {
+#ifdef __SANITIZE_ADDRESS__
+  // That may keep locals elsewhere, to find those that are used after their function has returned.
+  if (void* fake = __asan_get_current_fake_stack()) {
+    if (void* real = __asan_addr_is_in_fake_stack(fake, address, nullptr, nullptr)) address = real;
+  }
+#endif
+  return reinterpret_cast<uintptr_t>(address);
+}
+
 [[gnu::noinline]] void Note(const void* exception, const void* returns_to) {
   if (records == nullptr) records.reset(new (std::nothrow) Records);
   if (records == nullptr) return;
@@ -66,7 +82,7 @@ _Unwind_Reason_Code Step(_Unwind_Context* context, void* data) {
   record.count = 0;
   Walk walk{.record = record,
             .first = reinterpret_cast<uintptr_t>(returns_to),
-            .bottom = reinterpret_cast<uintptr_t>(detail::current_frame)};
+            .bottom = PlaceOnStack(detail::current_frame)};
   _Unwind_Backtrace(&Step, &walk);
 }
 
