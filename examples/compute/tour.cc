@@ -114,8 +114,13 @@ Status Objects(Session& session) {
 
   std::vector<ObjectRef<int>> squares;
   for (int i = 0; i < 100; ++i) squares.push_back(session.Submit(Square, i));
-  std::vector<size_t> ready = session.Wait<int>(squares, 10, seconds(60));
-  std::printf("ten or more are ready: %s\n", ready.size() >= 10 && squares[ready[0]].ready() ? "yes" : "no");
+  TRIUNE_ASSIGN_OR_RETURN(triune::WaitResult result, session.Wait(squares, 10, seconds(60)));
+  std::printf("ten or more are ready: %s\n", result.ready.size() >= 10 ? "yes" : "no");
+  TRIUNE_ASSIGN_OR_RETURN(std::vector<int> all, session.Get(squares));
+  std::printf("99 * 99 = %d\n", all[99]);
+
+  TRIUNE_ASSIGN_OR_RETURN(auto view, session.View(values));  // the value itself, not a copy
+  std::printf("the first is %d\n", view->front());
   return {};
 }
 

@@ -100,7 +100,7 @@ Result<Counts> CountFile(Session& session, const std::string& path, size_t bytes
     text.resize(text.size() - next.size());
 
     if (in_flight.size() == kMostPieces) {
-      session.Wait<Counts>(in_flight, 1);
+      TRIUNE_RETURN_IF_ERROR(session.Wait(in_flight, 1).status());
       std::erase_if(in_flight, [](const auto& counts) { return counts.ready(); });
     }
     in_flight.push_back(session.Submit(CountWords, std::exchange(text, std::move(next))));

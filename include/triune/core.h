@@ -14,6 +14,7 @@
 #include "triune/core/errors.h"           // IWYU pragma: export
 #include "triune/core/object_ref.h"       // IWYU pragma: export
 #include "triune/core/placement_group.h"  // IWYU pragma: export
+#include "triune/core/progress_bar.h"     // IWYU pragma: export
 #include "triune/core/runtime_context.h"  // IWYU pragma: export
 #include "triune/core/runtime_env.h"      // IWYU pragma: export
 #include "triune/core/session.h"          // IWYU pragma: export

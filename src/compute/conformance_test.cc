@@ -14,6 +14,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -22,6 +23,7 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "compute/testing/stress.h"
@@ -180,9 +182,25 @@ int PutAndGet(const std::string& text) {
   return static_cast<int>(Here().Get(object).value().size() + Here().Get(object).value().size());
 }
 /// Each argument is one reference; what is ready is counted, waiting for so long at most.
-int CountReady(const std::vector<ObjectRef<int>>& numbers, int wanted, int64_t most_milliseconds) {
-  return static_cast<int>(
-      Here().Wait<int>(numbers, static_cast<size_t>(wanted), milliseconds(most_milliseconds)).size());
+Result<int> CountReady(const std::vector<ObjectRef<int>>& numbers, int wanted, int64_t most_milliseconds) {
+  TRIUNE_ASSIGN_OR_RETURN(WaitResult result,
+                          Here().Wait(numbers, static_cast<size_t>(wanted), milliseconds(most_milliseconds)));
+  if (result.ready.size() + result.remaining.size() != numbers.size()) return triune::Internal("some are missing");
+  return static_cast<int>(result.ready.size());
+}
+Result<int> SumAtOnce(const std::vector<ObjectRef<int>>& numbers) {
+  TRIUNE_ASSIGN_OR_RETURN(std::vector<int> values, Here().Get(numbers));
+  return std::accumulate(values.begin(), values.end(), 0);
+}
+Result<int> LengthOf(const std::vector<ObjectRef<std::string>>& text) {
+  TRIUNE_ASSIGN_OR_RETURN(ObjectView<std::string> view, Here().View(text.at(0)));
+  return static_cast<int>(view->size());
+}
+int After(std::monostate, int n) { return n; }
+/// Its own tasks, in order.
+Result<int> OneAfterTheOther(Isolation isolation) {
+  auto first = Like(isolation).Submit(Nothing);
+  return Here().Get(Like(isolation).Submit(After, first, 7));
 }
 Status GetWithin(const std::vector<ObjectRef<int>>& one, int64_t most_milliseconds) {
   return Here().Get(one[0], milliseconds(most_milliseconds)).status();
@@ -266,7 +284,8 @@ TRIUNE_REMOTE(triune::conformance::Fibonacci, triune::conformance::SumOf, triune
               triune::conformance::PutAndGet, triune::conformance::CountReady, triune::conformance::GetWithin,
               triune::conformance::AsksOftenThenSendsMuch, triune::conformance::CancelsOne,
               triune::conformance::StartsEndless, triune::conformance::FailsOnceThenWaits,
-              triune::conformance::ManyReferences);
+              triune::conformance::ManyReferences, triune::conformance::SumAtOnce, triune::conformance::LengthOf,
+              triune::conformance::After, triune::conformance::OneAfterTheOther);
 TRIUNE_REMOTE_ACTOR(triune::conformance::Journal(int), &triune::conformance::Journal::Add,
                     &triune::conformance::Journal::Note, &triune::conformance::Journal::Notes,
                     &triune::conformance::Journal::Throw, &triune::conformance::Journal::Refuse,
@@ -641,7 +660,7 @@ TEST_P(Conformance, WhatIsGivenUpWhileItWaitsKeepsNothing) {
       --running;
     }));
   }
-  for (const auto& one : all) EXPECT_TRUE(session_.Wait<void>({&one, 1}, 1, hours(1)).size() == 1);
+  for (const auto& one : all) EXPECT_EQ(ValueOf(session_.Wait(std::vector{one}, 1, hours(1))).ready.size(), 1U);
   EXPECT_LE(most.load(), 2);
   Make(path);
   EXPECT_EQ(ValueOf(session_.Get(gate)), 1);
@@ -677,6 +696,41 @@ TEST_P(Conformance, WaitTellsWhatIsReady) {
   EXPECT_EQ(ValueOf(Run(CountReady, std::vector{failed, done}, 2, int64_t{3600000})), 2) << "an error is ready, too";
 }
 
+TEST_P(Conformance, GetsSeveralAtOnce) {
+  std::vector<ObjectRef<int>> numbers = {session_.Put(1), Submit(Add, 1, 1), Submit(Add, 2, 1)};
+  EXPECT_THAT(ValueOf(session_.Get(numbers)), ElementsAre(1, 2, 3));
+  EXPECT_EQ(ValueOf(Run(SumAtOnce, numbers)), 6);
+  EXPECT_TRUE(session_.Get(std::vector<ObjectRef<int>>()).ok());
+  EXPECT_TRUE(session_.Get(std::vector{Submit(Nothing), Submit(Nothing)}).ok());
+  const std::string path = NewFile();
+  auto late = session_.Submit(AfterFile, std::string(), path, 4);
+  numbers.push_back(late);
+  EXPECT_EQ(KindOf(session_.Get(numbers, milliseconds(5)).status()), ErrorKind::kGetTimeout);
+  Make(path);
+  EXPECT_EQ(ValueOf(Run(SumAtOnce, numbers)), 10);
+  numbers.push_back(Submit(Throws, 0));
+  EXPECT_EQ(KindOf(session_.Get(numbers).status()), ErrorKind::kTaskFailed);
+  EXPECT_EQ(KindOf(Run(SumAtOnce, numbers).status()), ErrorKind::kTaskFailed);
+}
+
+TEST_P(Conformance, ValuesAreLookedAtWithoutACopy) {
+  auto text = Submit(Text, 1000U);
+  ObjectView<std::string> view = ValueOf(session_.View(text));
+  EXPECT_EQ(view->size(), 1000U);
+  EXPECT_EQ(view.get(), ValueOf(session_.View(text)).get());
+  EXPECT_EQ(ValueOf(Run(LengthOf, std::vector{text})), 1000);
+  text = {};
+  EXPECT_EQ((*view)[999], ValueOf(Run(Text, 1000U))[999]) << "it stays while it is looked at";
+  EXPECT_EQ(KindOf(session_.View(Submit(Throws, 0)).status()), ErrorKind::kTaskFailed);
+}
+
+TEST_P(Conformance, WaitsForTasksThatReturnNothing) {
+  EXPECT_EQ(ValueOf(Run(After, Submit(Nothing), 3)), 3);
+  EXPECT_EQ(ValueOf(Run(OneAfterTheOther, GetParam())), 7);
+  EXPECT_EQ(KindOf(Run(After, Submit(Refuses, std::string("no")), 3).status()), ErrorKind::kTaskFailed);
+  EXPECT_EQ(ValueOf(session_.Get(session_.Submit([](std::monostate, int n) { return n; }, Submit(Nothing), 5))), 5);
+}
+
 TEST_P(Conformance, AsksOftenThenSendsMuch) {
   for (int i = 0; i < 3; ++i) {
     auto text = Submit(Text, 8000U);
@@ -693,7 +747,7 @@ TEST_P(Conformance, MoreThanThereAreProcessors) {
 TEST_P(Conformance, ManyInFlight) {
   std::vector<ObjectRef<int>> all;
   for (int i = 0; i < 10000; ++i) all.push_back(Submit(Add, i, 1));
-  EXPECT_EQ(session_.Wait<int>(all, all.size(), hours(1)).size(), all.size());
+  EXPECT_EQ(ValueOf(session_.Wait(all, all.size(), hours(1))).ready.size(), all.size());
   for (int i = 0; i < 10000; ++i) ASSERT_EQ(ValueOf(session_.Get(all[static_cast<size_t>(i)])), i + 1);
 }
 

@@ -51,13 +51,22 @@ Status Session::WaitFor(detail::Object& object, Duration timeout) {
   return object.status();
 }
 
-std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout) {
-  std::ignore = engine_->WaitFor(objects, count, DeadlineIn(timeout));
-  std::vector<size_t> ready;
-  for (size_t i = 0; i < objects.size(); ++i) {
-    if (objects[i]->ready()) ready.push_back(i);
+Status Session::WaitForAll(std::span<detail::Object* const> objects, Duration timeout) {
+  TRIUNE_RETURN_IF_ERROR(engine_->WaitFor(objects, objects.size(), DeadlineIn(timeout)));
+  for (const detail::Object* object : objects) {
+    if (!object->status().ok()) return object->status();
   }
-  return ready;
+  return {};
+}
+
+Result<WaitResult> Session::WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout) {
+  Status status = engine_->WaitFor(objects, count, DeadlineIn(timeout));
+  if (!status.ok() && status.code() != StatusCode::kDeadlineExceeded) return status;
+  WaitResult result;
+  for (size_t i = 0; i < objects.size(); ++i) {
+    (objects[i]->ready() ? result.ready : result.remaining).push_back(i);
+  }
+  return result;
 }
 
 ObjectRef<Buffer> Session::PutBytes(std::span<const std::byte> bytes) {

@@ -149,7 +149,10 @@ TEST_P(SessionTest, WaitsForSome) {
   }));
   for (int i = 1; i < 4; ++i) references.push_back(session_.Put(i));
   auto wait = [&](size_t count, Duration timeout) {
-    return session_.Wait(std::span<const ObjectRef<int>>(references), count, timeout);
+    Result<WaitResult> result = session_.Wait(references, count, timeout);
+    EXPECT_TRUE(result.ok()) << result.status().ToString();
+    EXPECT_EQ(result->ready.size() + result->remaining.size(), references.size());
+    return std::move(result)->ready;
   };
   EXPECT_THAT(wait(3, hours(1)), ElementsAre(1, 2, 3));
   EXPECT_THAT(wait(4, milliseconds(5)), ElementsAre(1, 2, 3));

@@ -167,6 +167,10 @@ cancelled: TASK_CANCELLED
 TASK_FAILED in task 'age': std::invalid_argument
 the largest is 3
 ten or more are ready: yes
+99 * 99 = 9801
+the first is 3
+99 * 99 = 9801
+the first is 3
 10 + 1 = 11
 11 + 5 = 16
 visits: 1

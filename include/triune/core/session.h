@@ -25,6 +25,7 @@
 #include "triune/core/detail/put_object.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/object_ref.h"
+#include "triune/core/object_view.h"
 #include "triune/core/placement_group.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
@@ -59,6 +60,12 @@ struct CancelOptions {
   bool recursive = true;
   /// Does not wait until a function that runs has returned: its task fails at once.
   bool force = false;
+};
+
+/// Numbers of references, each list in their order. With room for as many as were wanted, `ready` may have more.
+struct WaitResult {
+  std::vector<size_t> ready{};      ///< There is a value, or an error.
+  std::vector<size_t> remaining{};  ///< There is none yet.
 };
 
 /// Runs functions as tasks. Tasks may submit tasks and wait for them. Thread-safe. The destructor waits for all tasks;
@@ -136,6 +143,30 @@ class Session {
     }
   }
 
+  /// Waits for all and copies their values. The first error in their order, when there is one. A Status for void.
+  template <typename T>
+  auto Get(const std::vector<ObjectRef<T>>& references, Duration timeout = Duration::max()) {
+    Status status = WaitForAll(ObjectsOf(references), timeout);
+    if constexpr (std::is_void_v<T>) {
+      return status;
+    } else {
+      if (!status.ok()) return Result<std::vector<T>>(std::move(status));
+      std::vector<T> values;
+      values.reserve(references.size());
+      for (const auto& reference : references) {
+        values.push_back(*static_cast<const T*>(reference.object()->value()));
+      }
+      return Result<std::vector<T>>(std::move(values));
+    }
+  }
+
+  /// Waits for the value, which then is looked at where it lies. The errors are those of Get.
+  template <typename T>
+  Result<ObjectView<T>> View(const ObjectRef<T>& reference, Duration timeout = Duration::max()) {
+    TRIUNE_RETURN_IF_ERROR(WaitFor(*reference.object(), timeout));
+    return ObjectView<T>(reference.object());
+  }
+
   /// Runs each node that the output needs, once, with these inputs, as tasks and calls that wait for each other. Gives
   /// what Submit would: an ObjectRef, or a tuple of them for a MultiOutputNode. Inputs may be ObjectRefs.
   template <typename Output, typename... Inputs>
@@ -175,14 +206,12 @@ class Session {
   /// kObjectStoreFull.
   ObjectRef<Buffer> PutBytes(std::span<const std::byte> bytes);
 
-  /// Waits until `count` of the references are ready, or `timeout` has passed. Returns the numbers of those that are,
-  /// in their order.
+  /// Waits until `count` of the references are ready, or `timeout` has passed. An error when it could not wait: the
+  /// task that waits was cancelled (kTaskCancelled), or would wait for itself (kDeadlock).
   template <typename T>
-  std::vector<size_t> Wait(std::span<const ObjectRef<T>> references, size_t count, Duration timeout = Duration::max()) {
-    std::vector<detail::Object*> objects;
-    objects.reserve(references.size());
-    for (const auto& reference : references) objects.push_back(reference.object().get());
-    return WaitForSome(objects, count, timeout);
+  Result<WaitResult> Wait(const std::vector<ObjectRef<T>>& references, size_t count,
+                          Duration timeout = Duration::max()) {
+    return WaitForSome(ObjectsOf(references), count, timeout);
   }
 
   /// A task that has not started is not run, and fails with kTaskCancelled; one that runs is told (RuntimeContext), and
@@ -260,7 +289,15 @@ class Session {
 
   void StartWithOptions(detail::Task& task);
   Status WaitFor(detail::Object& object, Duration timeout);
-  std::vector<size_t> WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout);
+  template <typename T>
+  static std::vector<detail::Object*> ObjectsOf(const std::vector<ObjectRef<T>>& references) {
+    std::vector<detail::Object*> objects;
+    objects.reserve(references.size());
+    for (const auto& reference : references) objects.push_back(reference.object().get());
+    return objects;
+  }
+  Status WaitForAll(std::span<detail::Object* const> objects, Duration timeout);
+  Result<WaitResult> WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout);
   bool Cancel(detail::Object& object, const CancelOptions& options);
   /// Another actor that is meant instead.
   detail::Pointer<detail::ActorCore> StartActor(detail::ActorCore& actor,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <tuple>
 #include <typeinfo>
+#include <variant>
 
 #include "triune/core/detail/names.h"
 
@@ -36,6 +37,8 @@ bool EncodeNumber(Types<From...>, detail::Encoder& encoder, const detail::ValueC
 
 /// Where it is neither the parameter's type nor can it be made one.
 bool EncodeConverted(detail::Encoder& encoder, const detail::ValueCodec& codec, const detail::ArgumentView& argument) {
+  // The result of a function that has none.
+  if (*codec.type == typeid(std::monostate)) return *argument.type == typeid(void);
   if (*codec.type == typeid(std::string)) {
     std::string_view text;
     if (*argument.type == typeid(const char*) || *argument.type == typeid(char*)) {

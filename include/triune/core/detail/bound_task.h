@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "triune/core/detail/names.h"
@@ -74,6 +75,24 @@ class Awaited {
   }
   const T& Move() const { return Look(); }
   const T& Look() const { return *static_cast<const T*>(dependency_.object().value()); }
+
+ private:
+  Dependency dependency_;
+};
+
+/// An argument that is there to be waited for.
+template <>
+class Awaited<void> {
+ public:
+  Awaited(Task& task, const ObjectRef<void>& reference) : dependency_(task, reference.object()) {}
+  void Await() noexcept { dependency_.Await(); }
+  const Status* error() const noexcept {
+    const Status& status = dependency_.object().status();
+    return status.ok() ? nullptr : &status;
+  }
+  ArgumentView View() const { return {.type = &typeid(std::monostate), .object = &dependency_.object()}; }
+  std::monostate Move() const { return {}; }
+  std::monostate Look() const { return {}; }
 
  private:
   Dependency dependency_;

@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "triune/buffer.h"
@@ -55,6 +56,8 @@ void EncodeValue(Encoder& encoder, const T& value) {
     encoder.Borrow(std::as_bytes(std::span(value.data(), value.size())));
   } else if constexpr (std::is_same_v<T, Buffer>) {
     encoder.Attach(value);
+  } else if constexpr (std::is_same_v<T, std::monostate>) {
+    // Stands for the result of a function that has none.
   } else {
     const CurrentCoder<Encoder, Encoder> current(&encoder);
     msgpack::pack(encoder, value);
@@ -96,6 +99,8 @@ T DecodeValue(const Decoder& decoder) {
     return value;
   } else if constexpr (std::is_same_v<T, Buffer>) {
     return decoder.attached(0);
+  } else if constexpr (std::is_same_v<T, std::monostate>) {
+    return {};
   } else {
     const CurrentCoder<Decoder, const Decoder> current(&decoder);
     return msgpack::unpack(reinterpret_cast<const char*>(head.data()), head.size())->template as<T>();
