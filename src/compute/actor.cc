@@ -4,6 +4,7 @@
 #include "compute/actor_directory.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
+#include "triune/core/detail/actor_reference.h"
 
 namespace triune::detail {
 namespace {
@@ -80,7 +81,8 @@ bool CreationTask::RunForWaiter() noexcept {
 }
 
 void StartCall(ActorCore& actor, ActorTask& task) noexcept {
-  Status status = actor.Admit();
+  Status status =
+      actor.stands_for() ? Unimplemented("DAGs of actors can't be executed by tasks in processes") : actor.Admit();
   if (!status.ok()) {
     task.settled_ = true;
     task.Abandon(std::move(status));
@@ -704,6 +706,7 @@ Task* ActorCore::LockCurrent() noexcept {
 }
 
 void ActorCore::Kill(bool restart) noexcept {
+  if (stands_for_) return engine_.driver_actors()->Kill(*this, restart);
   const bool for_good = !restart || options_.max_restarts == 0;
   uint32_t request = for_good ? kForGood : kRestart;
   uint32_t before = kill_.load();

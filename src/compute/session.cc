@@ -85,13 +85,19 @@ bool Session::Cancel(detail::Object& object, const CancelOptions& options) {
 
 detail::Pointer<detail::ActorCore> Session::StartActor(detail::ActorCore& actor,
                                                        detail::Pointer<detail::CreationTask> creation) {
+  if (is_foreign_) {
+    Status sent = engine_->driver_actors()->Create(actor, *creation);
+    if (!sent.ok()) {
+      actor.SetCreation(std::move(creation));
+      actor.Refuse(std::move(sent));
+    }
+    return {};
+  }
   actor.SetCreation(std::move(creation));
   detail::Pointer<detail::ActorCore> existing;
   Status status = compute::CheckRuntimeEnv(actor.options().runtime_env, actor.options().isolation);
   if (!status.ok()) {
     // Refused below, without a name.
-  } else if (is_foreign_) {
-    status = engine_->resources().Check(actor.options());
   } else if (!actor.options().name.empty()) {
     status = named_.directory->Add(named_.directory, actor, &existing);
     if (existing) status = AlreadyExists("there is another that is meant");

@@ -7,6 +7,7 @@
 
 #include "triune/core/dag.h"
 #include "triune/core/detail/actor.h"
+#include "triune/core/detail/actor_reference.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/task_options.h"
 
@@ -15,7 +16,8 @@ namespace triune {
 /// Refers to an actor: an object that lives in the session and runs one call at a time (more with max_concurrency), in
 /// the order in which each caller makes them. The actor ends when no handle refers to it and all calls are done, unless
 /// it is detached. Empty when default-constructed or moved from. Thread-compatible; copies may be used on any thread,
-/// and be arguments of tasks.
+/// and be arguments and results of tasks, also in processes: there its methods must be registered
+/// (TRIUNE_REMOTE_ACTOR), wherever the actor lives.
 template <typename A>
 class ActorHandle {
  public:
@@ -60,7 +62,10 @@ class ActorHandle {
   Caller With(TaskOptions options) const { return Caller(*this, std::move(options)); }
 
   /// Ready when the actor is there; the error says why it is not, when its constructor threw.
-  ObjectRef<void> Ready() const { return ObjectRef<void>(detail::ObjectPointer(&cell_->creation())); }
+  ObjectRef<void> Ready() const {
+    return ObjectRef<void>(cell_->stands_for() ? cell_->engine().driver_actors()->Ready(*cell_)
+                                               : detail::ObjectPointer(&cell_->creation()));
+  }
   /// Ends the actor: calls that wait or run fail with kActorDied. With `restart` there is a new one, made with the same
   /// arguments, as often as max_restarts allows; then only calls that run fail, with kActorUnavailable. A method that
   /// runs can't be stopped, but nobody waits for it any more; the actor is destroyed when it returns.
@@ -107,6 +112,12 @@ class ActorHandle {
     auto* task = new Task(std::forward_as_tuple(*cell_, std::move(options)),
                           detail::MethodCall<Method, A>{cell_.get(), method}, std::forward<Arguments>(arguments)...);
     ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
+    if (cell_->stands_for()) [[unlikely]] {
+      auto* result = new detail::TypedReceivedObject<Value>();
+      ObjectRef<Value> received(detail::ObjectPointer::Adopt(result));
+      cell_->engine().driver_actors()->Call(*cell_, *task, *result);
+      return received;
+    }
     detail::StartCall(*cell_, *task);
     return reference;
   }

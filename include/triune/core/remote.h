@@ -7,7 +7,8 @@
 //   TRIUNE_REMOTE_ACTOR(Counter(int), &Counter::Add);
 //
 // In a source file, outside of functions; each function once in a program. Parameters and results: numbers, enums,
-// strings, Buffer, containers of the standard library, and structs that say MSGPACK_DEFINE(members...).
+// strings, Buffer, references, handles of actors, containers of the standard library, and structs that say
+// MSGPACK_DEFINE(members...).
 #pragma once
 
 #include <array>
@@ -18,6 +19,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "triune/core/actor.h"
+#include "triune/core/detail/actor_reference.h"
 #include "triune/core/detail/bound_task.h"
 #include "triune/core/detail/codec.h"
 #include "triune/core/detail/remote_function.h"
@@ -142,6 +145,9 @@ void RegisterActor(A (*)(P...)) {
                              });
                          instance.destroy = [](void* object) { delete static_cast<A*>(object); };
                          return {};
+                       },
+                       .make_cell = [](Engine& engine, ActorOptions options) -> ActorCore* {
+                         return new ActorCell<A>(engine, std::move(options));
                        }});
   (RegisterMethodAs<A, Methods>(Methods), ...);
 }
@@ -169,6 +175,31 @@ struct Registration {
 };
 
 }  // namespace triune::detail
+
+namespace msgpack {
+MSGPACK_API_VERSION_NAMESPACE(MSGPACK_DEFAULT_API_NS) {
+  namespace adaptor {
+
+  template <typename A>
+  struct pack<triune::ActorHandle<A>> {
+    template <typename Stream>
+    packer<Stream>& operator()(packer<Stream>& out, const triune::ActorHandle<A>& handle) const {
+      return out.pack_uint32(triune::detail::AttachActor(handle.cell()));
+    }
+  };
+  template <typename A>
+  struct convert<triune::ActorHandle<A>> {
+    const msgpack::object& operator()(const msgpack::object& in, triune::ActorHandle<A>& handle) const {
+      auto cell = triune::detail::TakeActor(in.as<uint32_t>(), typeid(A), &triune::detail::MakeActorCell<A>);
+      using Cell = triune::detail::ActorCell<A>;
+      handle = triune::ActorHandle<A>(triune::detail::Pointer<Cell>::Adopt(static_cast<Cell*>(cell.Release())));
+      return in;
+    }
+  };
+
+  }  // namespace adaptor
+}
+}  // namespace msgpack
 
 /// Functions that other processes may call. An overloaded one needs a static_cast.
 #define TRIUNE_REMOTE(...)                                                        \

@@ -34,8 +34,9 @@
 namespace triune {
 
 namespace compute {
+class NestedCalls;
 class WorkerSession;
-}
+}  // namespace compute
 
 /// What there is for tasks. What a task asks for is compared with that: TaskOptions.
 struct SessionOptions {
@@ -75,7 +76,8 @@ class Session {
   explicit Session(const SessionOptions& options = {});
   ~Session();
   /// The session of the task that this thread runs, also in a process for tasks, where it stands for the driver's:
-  /// functions that are submitted there must be registered, and run in processes. Null outside of tasks.
+  /// functions that are submitted and classes of actors that are made there must be registered, and run in processes.
+  /// Null outside of tasks.
   static Session* Current() noexcept;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -126,6 +128,11 @@ class Session {
   /// The actor of that name. NotFound when there is none; InvalidArgument when it is of another type.
   template <typename A>
   Result<ActorHandle<A>> GetActor(std::string_view name) {
+    if (is_foreign_) {
+      auto cell = detail::Pointer<detail::ActorCell<A>>::Adopt(new detail::ActorCell<A>(*engine_, ActorOptions()));
+      TRIUNE_RETURN_IF_ERROR(engine_->driver_actors()->Find(name, *cell));
+      return ActorHandle<A>(std::move(cell));
+    }
     TRIUNE_ASSIGN_OR_RETURN(auto actor, FindActor(name, typeid(A)));
     return ActorHandle<A>(
         detail::Pointer<detail::ActorCell<A>>::Adopt(static_cast<detail::ActorCell<A>*>(actor.Release())));
@@ -305,6 +312,7 @@ class Session {
   Result<detail::Pointer<detail::ActorCore>> FindActor(std::string_view name, const std::type_info& type);
 
   friend class compute::WorkerSession;
+  friend class compute::NestedCalls;
   explicit Session(std::unique_ptr<detail::Engine> engine);
 
   struct NamedActors {

@@ -12,10 +12,10 @@
 
 namespace triune::compute {
 
-/// Actors and placement groups can't be made there.
+/// Placement groups can't be made there; the driver sees to what actors ask for.
 class ForeignResources final : public detail::Resources {
  public:
-  Status Check(const ActorOptions&) const override { return Refusal("actors"); }
+  Status Check(const ActorOptions&) const override { return {}; }
   ActorOptions Captured(ActorOptions options) const override { return options; }
   void Reserve(detail::ActorCore&) noexcept override {}
   PlacementGroup CreatePlacementGroup(PlacementGroupOptions options) override {

@@ -30,6 +30,12 @@ enum class MessageKind : uint8_t {
                ///< ready its status, and the value. When none are needed there is a reply at once.
   kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
+  // About actors; see nested.h.
+  kCreateActor,  ///< ActorHeader, ...
+  kCallActor,    ///< CallHeader, ...
+  kKillActor,    ///< u64 handle of the actor, u8 restart.
+  kActorReady,   ///< u64 handle of the actor, u64 handle: of an object that is ready when the actor is there.
+  kFindActor,    ///< u64 request, u64 handle of the actor from now on, u64 its constructor, its name. Reply: status.
 };
 
 /// What the worker needs no more.

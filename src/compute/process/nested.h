@@ -10,21 +10,48 @@ inline constexpr uint32_t kNoSlot = UINT32_MAX;
 /// Handles that the worker gives to objects; others are the driver's.
 inline constexpr uint64_t kWorkersHandles = uint64_t{1} << 63U;
 
-/// The name, the number of custom resources and each with its name and amount follow, the working
-/// directory, the number of variables and each with its name and value, then for each argument: u8
-/// ArgumentForm, and a value or a handle.
+/// The number of custom resources, and each with its name and amount, follow, then the environment: the working
+/// directory, the number of variables and each with its name and value.
+struct Needs {
+  double cpus;
+  double gpus;
+  double memory;
+};
+
+/// The name follows, Needs and what comes with them, then for each argument: u8 ArgumentForm, and a value or a handle.
 struct SubmitHeader {
   uint64_t handle;  ///< Of the result.
   uint64_t function;
   uint32_t slot;
   uint32_t arguments;
-  double cpus;
-  double gpus;
-  double memory;
   int64_t timeout;  ///< Nanoseconds.
   int32_t retries;
 };
 enum class ArgumentForm : uint8_t { kValue, kReference };
+
+/// What follows is that of SubmitHeader.
+struct ActorHeader {
+  uint64_t handle;    ///< Of the actor.
+  uint64_t function;  ///< Its constructor.
+  uint32_t slot;
+  uint32_t arguments;
+  uint64_t max_pending_calls;
+  int32_t max_restarts;
+  int32_t max_concurrency;
+  uint8_t detached;
+  uint8_t get_if_exists;
+};
+
+/// The name and the arguments follow.
+struct CallHeader {
+  uint64_t handle;  ///< Of the result.
+  uint64_t actor;
+  uint64_t function;
+  uint32_t slot;
+  uint32_t arguments;
+  int64_t timeout;  ///< Nanoseconds.
+  int32_t retries;
+};
 
 struct WaitHeader {
   uint32_t slot;

@@ -113,6 +113,16 @@ Status NestedCalls::Handle(MessageKind kind, MessageReader& message) {
       return {};
     case MessageKind::kCancel:
       return HandleCancel(message);
+    case MessageKind::kCreateActor:
+      return HandleCreateActor(message);
+    case MessageKind::kCallActor:
+      return HandleCallActor(message);
+    case MessageKind::kKillActor:
+      return HandleKillActor(message);
+    case MessageKind::kActorReady:
+      return HandleActorReady(message);
+    case MessageKind::kFindActor:
+      return HandleFindActor(message);
     default:
       return InvalidArgument("a message of an unknown kind");
   }
@@ -178,28 +188,47 @@ Result<std::shared_ptr<const detail::ReferenceSource>> NestedCalls::References(s
 Status NestedCalls::HandleSubmit(MessageReader& message) {
   const auto header = message.Take<SubmitHeader>();
   const detail::RemoteFunction* function = detail::RemoteRegistry::At(header.function);
-  if (message.failed() || function == nullptr || header.arguments != function->parameters.size()) {
+  if (message.failed() || function == nullptr || function->key.actor != nullptr ||
+      header.arguments != function->parameters.size()) {
     return InvalidArgument("a task that can't be");
   }
   auto options = std::make_shared<TaskOptions>();
   options->isolation = kProcess;
   options->name = message.Text();
-  options->cpus = header.cpus;
-  options->gpus = header.gpus;
-  options->memory = header.memory;
   options->timeout = Duration(header.timeout);
   options->retries = header.retries;
+  ReadNeeds(message, *options);
+  TRIUNE_ASSIGN_OR_RETURN(auto arguments, ReadArguments(message, header.arguments));
+  detail::Engine& engine = host_.engine();
+  auto task =
+      detail::Pointer<StoredTask>::Adopt(new StoredTask(*function, std::move(arguments), engine, std::move(options)));
+  TRIUNE_RETURN_IF_ERROR(Add(header.handle, {task, function->result}));
+  InNameOf(header.slot, [&] { detail::StartTask(engine, *task); });
+  return {};
+}
+
+template <typename Options>
+void NestedCalls::ReadNeeds(MessageReader& message, Options& options) {
+  const auto needs = message.Take<Needs>();
+  options.cpus = needs.cpus;
+  options.gpus = needs.gpus;
+  options.memory = needs.memory;
   for (auto left = message.Take<uint32_t>(); left > 0 && !message.failed(); --left) {
     std::string name = message.Text();
-    options->resources[std::move(name)] = message.Take<double>();
+    options.resources[std::move(name)] = message.Take<double>();
   }
-  options->runtime_env.working_dir = message.Text();
+  options.runtime_env.working_dir = message.Text();
   for (auto left = message.Take<uint32_t>(); left > 0 && !message.failed(); --left) {
     std::string name = message.Text();
-    options->runtime_env.env_vars[std::move(name)] = message.Text();
+    options.runtime_env.env_vars[std::move(name)] = message.Text();
   }
-  std::vector<StoredTask::Argument> arguments;
-  for (uint32_t i = 0; i < header.arguments; ++i) {
+}
+template void NestedCalls::ReadNeeds(MessageReader& message, TaskOptions& options);
+template void NestedCalls::ReadNeeds(MessageReader& message, ActorOptions& options);
+
+Result<std::vector<StoredArgument>> NestedCalls::ReadArguments(MessageReader& message, uint32_t count) {
+  std::vector<StoredArgument> arguments;
+  for (uint32_t i = 0; i < count; ++i) {
     if (message.Take<ArgumentForm>() == ArgumentForm::kReference) {
       const auto handle = message.Take<uint64_t>();
       TRIUNE_ASSIGN_OR_RETURN(auto objects, Objects({&handle, 1}));
@@ -211,21 +240,21 @@ Status NestedCalls::HandleSubmit(MessageReader& message) {
     }
   }
   if (message.failed()) return InvalidArgument("a task that ends too early");
-  auto task = detail::Pointer<StoredTask>::Adopt(
-      new StoredTask(host_.engine(), std::move(options), *function, std::move(arguments)));
-  TRIUNE_RETURN_IF_ERROR(Add(header.handle, {task, function->result}));
-  detail::Task* parent = worker_.TaskIn(header.slot);
+  return arguments;
+}
+
+void NestedCalls::InNameOf(uint32_t slot, const std::function<void()>& what) {
+  detail::Task* const asking = worker_.TaskIn(slot);
   detail::Frame* const before = detail::current_frame;
-  if (parent == nullptr) {
+  if (asking == nullptr) {
     detail::current_frame = nullptr;
-    detail::StartTask(host_.engine(), *task);
+    what();
   } else {
-    detail::Frame frame{.task = *parent, .outer = before};
+    detail::Frame frame{.task = *asking, .outer = before, .caller = worker_.CallerIn(slot)};
     detail::current_frame = &frame;
-    detail::StartTask(host_.engine(), *task);
+    what();
   }
   detail::current_frame = before;
-  return {};
 }
 
 Status NestedCalls::HandlePut(MessageReader& message) {

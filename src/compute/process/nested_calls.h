@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -11,7 +12,9 @@
 
 #include "compute/process/message.h"
 #include "compute/process/shared_memory.h"
+#include "compute/process/stored_objects.h"
 #include "compute/process/value_message.h"
+#include "triune/core/detail/actor.h"
 #include "triune/core/detail/engine.h"
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/task.h"
@@ -40,6 +43,8 @@ class NestedCalls final : public ValuePort {
    public:
     /// Null when there is none.
     virtual detail::Task* TaskIn(uint32_t slot) noexcept = 0;
+    /// For whom the calls of that task, if there is one, are kept in order; see CallerId.
+    virtual uint64_t CallerIn(uint32_t slot) noexcept = 0;
     virtual Status Send(std::span<const std::byte> message) = 0;
     virtual size_t longest_message() const noexcept = 0;
     /// On any thread: Answer has something to do.
@@ -95,6 +100,17 @@ class NestedCalls final : public ValuePort {
   Status HandlePut(MessageReader& message);
   Status HandleWait(MessageReader& message);
   Status HandleCancel(MessageReader& message);
+  Status HandleCreateActor(MessageReader& message);
+  Status HandleCallActor(MessageReader& message);
+  Status HandleKillActor(MessageReader& message);
+  Status HandleActorReady(MessageReader& message);
+  Status HandleFindActor(MessageReader& message);
+  template <typename Options>
+  static void ReadNeeds(MessageReader& message, Options& options);
+  Result<std::vector<StoredArgument>> ReadArguments(MessageReader& message, uint32_t count);
+  Result<detail::Pointer<detail::ActorCore>> ActorOf(uint64_t handle) const;
+  /// As if the task in that slot did it.
+  void InNameOf(uint32_t slot, const std::function<void()>& what);
   Status Reply(Wait& wait);
   Status Reply(uint64_t request, const Status& status);
   Status WriteObject(MessageWriter& message, const Known& known);

@@ -1,12 +1,29 @@
 #include "compute/process/stored_objects.h"
 
+#include <deque>
 #include <string>
 #include <utility>
 
+#include "compute/remote/convert.h"
 #include "triune/core/detail/names.h"
 
 namespace triune::compute {
 namespace {
+
+std::shared_ptr<const detail::ReferenceSource> ReferencesOf(const std::vector<detail::ObjectPointer>& objects) {
+  return objects.empty() ? nullptr : std::make_shared<ObjectReferences>(objects);
+}
+
+std::vector<detail::ObjectPointer> ObjectsOf(const detail::Encoder& encoder) {
+  std::vector<detail::ObjectPointer> objects;
+  for (const auto& reference : encoder.references()) objects.push_back(reference.object);
+  return objects;
+}
+
+/// What was encoded, as long as it stays.
+detail::Decoder Read(const detail::Encoder& encoder) {
+  return detail::Decoder(encoder.head(), encoder.attached(), ReferencesOf(ObjectsOf(encoder)));
+}
 
 /// Decodes a value as soon as it is there.
 class Decoding final : public detail::Waiter {
@@ -21,9 +38,7 @@ class Decoding final : public detail::Waiter {
     if (!source.status().ok()) {
       to_->Fail(source.status());
     } else if (const detail::StoredValue* stored = source.stored()) {
-      std::shared_ptr<const detail::ReferenceSource> references;
-      if (!stored->references.empty()) references = std::make_shared<ObjectReferences>(stored->references);
-      to_->Fill(detail::Decoder(stored->head.bytes(), stored->attached, std::move(references)));
+      to_->Fill(detail::Decoder(stored->head.bytes(), stored->attached, ReferencesOf(stored->references)));
     } else {
       to_->Fail(
           InvalidArgument("the reference is to a value of another type: " + detail::TypeName(source.value_type()) +
@@ -40,10 +55,9 @@ class Decoding final : public detail::Waiter {
 
 }  // namespace
 
-StoredTask::StoredTask(detail::TaskRunner& runner, std::shared_ptr<const TaskOptions> options,
-                       const detail::RemoteFunction& function, std::vector<Argument> arguments)
-    : Task(runner, std::move(options)), function_(function) {
-  for (Argument& argument : arguments) {
+template <typename Base>
+void Stored<Base>::Take(std::vector<StoredArgument> arguments) {
+  for (StoredArgument& argument : arguments) {
     std::unique_ptr<detail::Dependency> dependency;
     if (const auto* object = std::get_if<detail::ObjectPointer>(&argument)) {
       dependency = std::make_unique<detail::Dependency>(*this, *object);
@@ -52,7 +66,8 @@ StoredTask::StoredTask(detail::TaskRunner& runner, std::shared_ptr<const TaskOpt
   }
 }
 
-std::vector<detail::ArgumentView> StoredTask::Arguments() const {
+template <typename Base>
+std::vector<detail::ArgumentView> Stored<Base>::Arguments() const {
   std::vector<detail::ArgumentView> views;
   for (const Kept& argument : arguments_) {
     if (const auto* stored = std::get_if<detail::StoredValue>(&argument.value)) {
@@ -65,18 +80,21 @@ std::vector<detail::ArgumentView> StoredTask::Arguments() const {
   return views;
 }
 
-void StoredTask::Store(detail::StoredValue value) {
+template <typename Base>
+void Stored<Base>::Store(detail::StoredValue value) {
   value_ = std::move(value);
-  has_value_ = true;
+  this->has_value_ = true;
 }
 
-void StoredTask::AwaitArguments() noexcept {
+template <typename Base>
+void Stored<Base>::AwaitArguments() noexcept {
   for (const Kept& argument : arguments_) {
     if (argument.dependency != nullptr) argument.dependency->Await();
   }
 }
 
-const Status* StoredTask::ArgumentError() const noexcept {
+template <typename Base>
+const Status* Stored<Base>::ArgumentError() const noexcept {
   for (const Kept& argument : arguments_) {
     if (argument.dependency == nullptr) continue;
     const Status& status = argument.dependency->object().status();
@@ -85,7 +103,39 @@ const Status* StoredTask::ArgumentError() const noexcept {
   return nullptr;
 }
 
-void StoredTask::DropArguments() noexcept { arguments_.clear(); }
+template <typename Base>
+Status Stored<Base>::Invoke(bool) {
+  detail::ActorCore* const actor = this->actor();
+  if (actor == nullptr || actor->instance_address() == nullptr) return Internal("runs in processes only");
+  const std::vector<detail::ArgumentView> views = Arguments();
+  std::vector<detail::Decoder> arguments;
+  std::deque<detail::Encoder> encoded;  // the decoders look at it
+  for (size_t i = 0; i < views.size(); ++i) {
+    const detail::StoredValue* stored = views[i].stored;
+    if (stored == nullptr && views[i].object != nullptr) stored = views[i].object->stored();
+    if (stored != nullptr) {
+      arguments.emplace_back(stored->head.bytes(), stored->attached, ReferencesOf(stored->references));
+      continue;
+    }
+    detail::Encoder& encoder = encoded.emplace_back();
+    TRIUNE_RETURN_IF_ERROR(EncodeAs(encoder, *function_.parameters[i], views[i]));
+    arguments.push_back(Read(encoder));
+  }
+  detail::RemoteInstance instance{.object = actor->instance_address()};
+  detail::Encoder result;
+  TRIUNE_RETURN_IF_ERROR(function_.call(instance, arguments, result));
+  if (function_.result != nullptr) Store(Keep(Read(result), {}, ObjectsOf(result)));
+  return {};
+}
+
+template <typename Base>
+void Stored<Base>::DropArguments() noexcept {
+  arguments_.clear();
+}
+
+template class Stored<detail::Task>;
+template class Stored<detail::ActorTask>;
+template class Stored<detail::CreationTask>;
 
 detail::StoredValue Keep(const detail::Decoder& decoder, Buffer head_block,
                          std::vector<detail::ObjectPointer> references) {

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
+#include "triune/core/detail/actor.h"
 #include "triune/core/detail/encoder.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/detail/remote_function.h"
@@ -23,36 +26,48 @@ class StoredObject final : public detail::Object {
   const detail::StoredValue value_;
 };
 
-/// What a worker has submitted.
-class StoredTask final : public detail::Task {
- public:
-  using Argument = std::variant<detail::StoredValue, detail::ObjectPointer>;
-  StoredTask(detail::TaskRunner& runner, std::shared_ptr<const TaskOptions> options,
-             const detail::RemoteFunction& function, std::vector<Argument> arguments);
+/// An argument that a worker has sent.
+using StoredArgument = std::variant<detail::StoredValue, detail::ObjectPointer>;
 
-  const detail::StoredValue* stored() const noexcept override { return has_value_ ? &value_ : nullptr; }
+/// What a worker has submitted, on top of `Base`: a task, the call of a method, or an actor's creation. What it returns
+/// is kept as bytes.
+template <typename Base>
+class Stored final : public Base {
+ public:
+  template <typename... OfBase>
+  Stored(const detail::RemoteFunction& function, std::vector<StoredArgument> arguments, OfBase&&... base)
+      : Base(std::forward<OfBase>(base)...), function_(function) {
+    Take(std::move(arguments));
+  }
+
+  const detail::StoredValue* stored() const noexcept override { return this->has_value_ ? &value_ : nullptr; }
   detail::RemoteKey Remote() const override { return function_.key; }
   std::vector<detail::ArgumentView> Arguments() const override;
   bool keeps_stored() const noexcept override { return true; }
   void Store(detail::StoredValue value) override;
 
  private:
-  ~StoredTask() override = default;
+  ~Stored() override = default;
+  void Take(std::vector<StoredArgument> arguments);
   void AwaitArguments() noexcept override;
   const Status* ArgumentError() const noexcept override;
-  Status Invoke(bool) override { return Internal("runs in processes only"); }
+  /// In this process: the method of an actor that lives in it.
+  Status Invoke(bool last) override;
   void DropArguments() noexcept override;
   bool repeatable() const noexcept override { return true; }
   std::string FunctionName() const override { return function_.name; }
 
   const detail::RemoteFunction& function_;
   struct Kept {
-    Argument value;
+    StoredArgument value;
     std::unique_ptr<detail::Dependency> dependency;
   };
   std::vector<Kept> arguments_;
   detail::StoredValue value_;
 };
+using StoredTask = Stored<detail::Task>;
+using StoredCall = Stored<detail::ActorTask>;
+using StoredCreation = Stored<detail::CreationTask>;
 
 /// The decoder's pieces as they are to be kept.
 detail::StoredValue Keep(const detail::Decoder& decoder, Buffer head_block,

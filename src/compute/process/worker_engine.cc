@@ -5,11 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "compute/process/environment.h"
 #include "compute/process/error_message.h"
 #include "compute/process/nested.h"
 #include "compute/process/slot.h"
-#include "compute/remote/convert.h"
+#include "compute/process/worker_messages.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
 
@@ -18,19 +17,9 @@ namespace {
 
 using detail::current_frame;
 
-uint32_t SlotOfThisThread(const LinkPage& page) {
-  if (current_frame == nullptr || current_frame->stage == nullptr) return kNoSlot;
-  return static_cast<uint32_t>(current_frame->stage - page.slots.data());
-}
-
 bool IsCancelled() {
   return current_frame != nullptr && current_frame->stage != nullptr &&
          (current_frame->stage->load(std::memory_order_acquire) & slot::kCancelled) != 0;
-}
-
-uint64_t HandleOf(const detail::Object& object) {
-  detail::ReceivedObject* received = const_cast<detail::Object&>(object).received();
-  return received == nullptr || received->origin() == nullptr ? 0 : received->origin()->handle();
 }
 
 }  // namespace
@@ -55,51 +44,18 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
     return InvalidArgument("placement_group of " + task.Name() +
                            " can't be sent: groups are made outside of processes");
   }
-  const std::vector<detail::ArgumentView> arguments = task.Arguments();
-  if (arguments.size() != function->parameters.size()) {
-    return InvalidArgument(function->name + " is registered with another number of parameters");
-  }
   const uint64_t handle = driver_.NewHandle();
   std::vector<std::byte> bytes;
   MessageWriter message(bytes, MessageKind::kSubmit);
   message.Put(SubmitHeader{.handle = handle,
                            .function = detail::RemoteRegistry::NumberOf(*function),
                            .slot = SlotOfThisThread(driver_.page()),
-                           .arguments = static_cast<uint32_t>(arguments.size()),
-                           .cpus = options.cpus,
-                           .gpus = options.gpus,
-                           .memory = options.memory,
+                           .arguments = static_cast<uint32_t>(function->parameters.size()),
                            .timeout = options.timeout.count(),
                            .retries = options.retries});
   message.Text(options.name);
-  message.Put(static_cast<uint32_t>(options.resources.size()));
-  for (const auto& [name, amount] : options.resources) {
-    message.Text(name);
-    message.Put(amount);
-  }
-  // What is relative is so to the directory here.
-  const WorkerSetting setting = SettingOf(options.runtime_env);
-  message.Text(setting.working_directory);
-  message.Put(static_cast<uint32_t>(options.runtime_env.env_vars.size()));
-  for (const auto& [name, value] : options.runtime_env.env_vars) {
-    message.Text(name);
-    message.Text(value);
-  }
-  detail::Encoder encoder;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const detail::ArgumentView& argument = arguments[i];
-    if (const uint64_t known = argument.object == nullptr ? 0 : HandleOf(*argument.object)) {
-      message.Put(ArgumentForm::kReference);
-      message.Put(known);
-      continue;
-    }
-    if (argument.object != nullptr && !argument.object->status().ok()) return argument.object->status();
-    message.Put(ArgumentForm::kValue);
-    encoder.Clear();
-    Status status = EncodeAs(encoder, *function->parameters[i], argument);
-    if (status.ok()) status = WriteValue(message, encoder, driver_);
-    if (!status.ok()) return status.WithContext("argument " + std::to_string(i + 1) + " of " + task.Name());
-  }
+  WriteNeeds(message, options);
+  TRIUNE_RETURN_IF_ERROR(WriteArguments(message, task, *function, driver_));
   TRIUNE_RETURN_IF_ERROR(driver_.CheckLength(bytes));
   driver_.Send(bytes);
   result.SetCodec(function->result);

@@ -5,6 +5,7 @@
 
 #include "compute/process/driver_connection.h"
 #include "compute/process/foreign_resources.h"
+#include "compute/process/worker_actors.h"
 #include "triune/core/detail/engine.h"
 #include "triune/core/session.h"
 
@@ -14,12 +15,13 @@ namespace triune::compute {
 class WorkerEngine final : public detail::Engine {
  public:
   /// The connection lives for ever.
-  explicit WorkerEngine(DriverConnection& driver) : driver_(driver) {}
+  explicit WorkerEngine(DriverConnection& driver) : driver_(driver), actors_(driver) {}
 
   bool is_foreign() const noexcept override { return true; }
   void SubmitToDriver(detail::Task& task, detail::ReceivedObject& result) override;
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
   bool CancelAtDriver(detail::Object& object, bool recursive, bool force) override;
+  detail::DriverActors* driver_actors() noexcept override { return &actors_; }
 
   // Nothing is started here.
   void Enqueue(detail::Task&) noexcept override {}
@@ -44,6 +46,7 @@ class WorkerEngine final : public detail::Engine {
                                                 TimePoint deadline);
 
   DriverConnection& driver_;
+  WorkerActors actors_;
   ForeignResources resources_;
 };
 
@@ -53,7 +56,6 @@ class WorkerSession {
   static std::unique_ptr<Session> Make(std::unique_ptr<detail::Engine> engine) {
     return std::unique_ptr<Session>(new Session(std::move(engine)));
   }
-  /// For tests.
   static detail::Engine& EngineOf(Session& session) { return *session.engine_; }
 };
 

@@ -225,6 +225,7 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
   call.function = &function;
   call.attempt = attempt;
   call.sequence = ++sequence_;
+  call.caller = 0;
   call.is_again = task.actor_creation() && attempt > 0;
   Status status = WriteRun(task, call, slot);
   encoder_.Clear();

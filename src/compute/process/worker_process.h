@@ -95,6 +95,7 @@ class WorkerProcess final : private NestedCalls::Worker {
     const detail::RemoteFunction* function = nullptr;
     int attempt = 0;
     uint32_t sequence = 0;
+    uint64_t caller = 0;  ///< See CallerId; 0: none yet.
     /// The constructor of an actor may be called again, when the task that it first was is long done.
     bool is_again = false;
     NestedCalls::Parts parts{};  ///< The worker's, once it has begun.
@@ -106,6 +107,11 @@ class WorkerProcess final : private NestedCalls::Worker {
   WorkerProcess(uint64_t number, WorkerSetting setting, shm::Segment link_memory, Link link, ProcessHost& host,
                 SharedMemory& memory, shm::Holder holder);
   detail::Task* TaskIn(uint32_t slot) noexcept override { return slot < kSlots ? calls_[slot].task.load() : nullptr; }
+  uint64_t CallerIn(uint32_t slot) noexcept override {
+    if (slot >= kSlots) return 0;
+    if (calls_[slot].caller == 0) calls_[slot].caller = detail::NewCallerId();
+    return calls_[slot].caller;
+  }
   /// Never waits: what there is no room for now is kept.
   Status Send(std::span<const std::byte> message) override;
   size_t longest_message() const noexcept override { return link_.longest_message(); }

@@ -113,6 +113,12 @@ class ActorCore : public Runnable, public TaskRunner {
   /// Once: it has what its options ask for.
   void Granted(std::shared_ptr<ActorLease> lease) noexcept;
 
+  /// In a process for tasks: the driver's actor that it stands for. Nothing runs here then.
+  const ObjectPointer& stands_for() const noexcept { return stands_for_; }
+  void StandFor(ObjectPointer actor) noexcept { stands_for_ = std::move(actor); }
+  /// Where the A is, when there is one in this process.
+  virtual void* instance_address() noexcept = 0;
+
   const ActorOptions& options() const noexcept { return options_; }
   Engine& engine() const noexcept { return engine_; }
   /// For people: "actor 'name'", or with the name of the type.
@@ -224,6 +230,7 @@ class ActorCore : public Runnable, public TaskRunner {
   ActorTask* outbox_ = nullptr;  ///< Taken from the inbox, earliest first.
   std::unique_ptr<HeldBack> held_back_;
   Pointer<CreationTask> creation_;
+  ObjectPointer stands_for_;
   Status death_;
   std::atomic<ActorHost*> awaited_host_{nullptr};  ///< While whoever has the turn waits for it.
   std::unique_ptr<ActorHost> host_;                ///< When it has a process of its own.
@@ -255,6 +262,7 @@ class ActorCell final : public ActorCore {
   using ActorCore::ActorCore;
   const std::type_info& type() const noexcept override { return typeid(A); }
   A& instance() noexcept { return instance_.get(); }
+  void* instance_address() noexcept override { return &instance_.get(); }
   template <typename... Arguments>
   void Emplace(Arguments&&... arguments) {
     instance_.Emplace(std::forward<Arguments>(arguments)...);

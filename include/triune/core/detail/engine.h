@@ -41,6 +41,8 @@ class ActorHost {
   virtual void Stop(bool at_once) noexcept = 0;
 };
 
+class DriverActors;
+
 class Engine : public TaskRunner {
  public:
   virtual ~Engine() = default;
@@ -68,6 +70,8 @@ class Engine : public TaskRunner {
   /// The result gets what the driver says.
   virtual void SubmitToDriver(Task&, ReceivedObject&) {}
   virtual bool CancelAtDriver(Object&, bool /*recursive*/, bool /*force*/) { return false; }
+  /// Null in the driver.
+  virtual DriverActors* driver_actors() noexcept { return nullptr; }
 
   /// What there is for tasks, actors and placement groups.
   virtual Resources& resources() noexcept = 0;

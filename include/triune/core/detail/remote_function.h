@@ -13,6 +13,12 @@
 #include "triune/core/detail/encoder.h"
 #include "triune/status.h"
 
+namespace triune {
+
+struct ActorOptions;
+
+}  // namespace triune
+
 namespace triune::detail {
 
 /// Identifies a function, or a method or constructor of an actor, of this process. Empty for what has no name.
@@ -52,6 +58,9 @@ struct RemoteInstance {
   void (*destroy)(void* object) = nullptr;
 };
 
+class ActorCore;
+class Engine;
+
 struct RemoteFunction {
   RemoteKey key;
   std::string name;
@@ -60,6 +69,8 @@ struct RemoteFunction {
   /// Calls it with arguments of the parameters' types, and gives away the result. A constructor fills in the instance,
   /// a method has it. Throws what the function throws.
   Status (*call)(RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& result);
+  /// Of a constructor: an actor of the class, which nobody has created yet.
+  ActorCore* (*make_cell)(Engine& engine, ActorOptions options) = nullptr;
 };
 
 /// All of this program, in the order in which they were registered, which is the same in each process that runs it.
