@@ -2,8 +2,11 @@
 #include <cstdlib>
 
 #include "cli/command.h"
+#include "cli/run_command.h"
 #include "cli/runtimes_command.h"
 #include "cli/serve_command.h"
+#include "cli/state_commands.h"
+#include "cli/top_command.h"
 #include "cli/version_command.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +17,11 @@ int main(int argc, char** argv) {
   setenv("ORT_DISABLE_TELEMETRY", "1", /*overwrite=*/1);
   return RunCommandLine(argc, argv, [](CLI::App& app, int& exit_status) {
     AddServeCommand(app, exit_status, TRIUNE_VERSION);
+    AddRunCommand(app, exit_status);
+    AddTopCommand(app, exit_status);
+    AddListCommand(app, exit_status);
+    AddSummaryCommand(app, exit_status);
+    AddTimelineCommand(app, exit_status);
     AddRuntimesCommand(app, exit_status);
     AddVersionCommand(app, exit_status, TRIUNE_VERSION);
   });

@@ -16,6 +16,7 @@ bool IsPartOfName(char c) { return std::isalnum(static_cast<unsigned char>(c)) !
 }  // namespace
 
 std::vector<std::string> NormalizeArguments(std::vector<std::string> arguments) {
+  if (!arguments.empty() && arguments[0] == "run") return arguments;
   for (std::string& argument : arguments) {
     if (argument == "--") break;
     if (!argument.starts_with("--")) continue;

@@ -7,7 +7,8 @@
 namespace triune::cli {
 
 /// Replaces '_' by '-' in the names of long options, so that KServe's spelling is accepted: --http_port=8080 becomes
-/// --http-port=8080. Values, positional arguments and everything after "--" stay as they are.
+/// --http-port=8080. Values, positional arguments and everything after "--" stay as they are, and so does all of `run`,
+/// which has arguments of another program.
 std::vector<std::string> NormalizeArguments(std::vector<std::string> arguments);
 
 /// `message` about normalized arguments, with the options named as they were typed.

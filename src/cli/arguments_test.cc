@@ -39,5 +39,9 @@ TEST(HelpAsOptionTest, IsThatOfTheCommandNamed) {
   EXPECT_THAT(HelpAsOption({}), ElementsAre());
 }
 
+TEST(NormalizeArgumentsTest, LeavesOtherProgramsArguments) {
+  EXPECT_THAT(NormalizeArguments({"run", "program", "--my_flag"}), ElementsAre("run", "program", "--my_flag"));
+}
+
 }  // namespace
 }  // namespace triune::cli

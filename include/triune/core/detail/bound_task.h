@@ -90,7 +90,10 @@ class Awaited<void> {
     const Status& status = dependency_.object().status();
     return status.ok() ? nullptr : &status;
   }
-  ArgumentView View() const { return {.type = &typeid(std::monostate), .object = &dependency_.object()}; }
+  ArgumentView View() const {
+    static constexpr std::monostate kNothing;
+    return {.value = &kNothing, .type = &typeid(std::monostate), .object = &dependency_.object()};
+  }
   std::monostate Move() const { return {}; }
   std::monostate Look() const { return {}; }
 
