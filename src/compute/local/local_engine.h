@@ -1,6 +1,7 @@
 // The engine that runs tasks on threads of this process.
 #pragma once
 
+#include "compute/generator/stalled_generators.h"
 #include "compute/local/admission.h"
 #include "compute/local/amounts.h"
 #include "compute/local/timer.h"
@@ -42,6 +43,8 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void RunElsewhere(detail::Task& task) noexcept override;
   void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }
+  void Stall(detail::GeneratorStream& stream, bool has_thread) noexcept override;
+  void Unstall(detail::GeneratorStream& stream) noexcept override;
   detail::Resources& resources() noexcept override { return *admission_; }
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
 
@@ -57,6 +60,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
   Timer timer_{pool_};
+  StalledGenerators stalled_;
   // What actors have refers to these, and may outlive all this.
   std::shared_ptr<Admission> admission_;
   std::shared_ptr<ProcessPool> processes_;

@@ -30,6 +30,9 @@ enum class MessageKind : uint8_t {
                ///< ready its status, and the value. When none are needed there is a reply at once.
   kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
+  kYield,      ///< u32 slot, u32 sequence, the value. Only as many as there is room for.
+  kAwaitRoom,  ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 values there is room for; none:
+               ///< nobody wants more.
 };
 
 /// What the worker needs no more.

@@ -61,6 +61,8 @@ class NestedCalls final : public ValuePort {
   Status Answer();
   /// Whether a task there waits, and has given its place to others.
   bool blocked() const { return blocking_ > 0; }
+  /// Whether one of them waits for objects, not only for somebody to take what it yields.
+  bool blocked_by_objects() const { return blocking_ > awaiting_room_; }
   /// The task in that slot was given up: it does not wait any more.
   void EndWaitsOf(uint32_t slot) noexcept;
   /// The worker is gone: nobody waits any more.
@@ -95,8 +97,10 @@ class NestedCalls final : public ValuePort {
   Status HandlePut(MessageReader& message);
   Status HandleWait(MessageReader& message);
   Status HandleCancel(MessageReader& message);
+  Status HandleAwaitRoom(MessageReader& message);
   Status Reply(Wait& wait);
   Status Reply(uint64_t request, const Status& status);
+  Status ReplyRoom(uint64_t request, uint32_t room);
   Status WriteObject(MessageWriter& message, const Known& known);
   Status Add(uint64_t handle, Known known);
   void EndWait(uint64_t request) noexcept;
@@ -112,6 +116,7 @@ class NestedCalls final : public ValuePort {
   std::vector<uint64_t> unsent_;
   std::unordered_map<uint64_t, std::unique_ptr<Wait>> waits_;
   int blocking_ = 0;  ///< Waits of tasks.
+  int awaiting_room_ = 0;  ///< Those among them of generators for room.
   std::mutex mutex_;
   std::vector<uint64_t> enough_;
   std::vector<std::byte> outgoing_;

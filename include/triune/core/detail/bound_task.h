@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "triune/core/detail/generator_frame.h"
 #include "triune/core/detail/names.h"
 #include "triune/core/detail/task.h"
 #include "triune/core/object_ref.h"
@@ -39,6 +40,11 @@ struct ResultOf<Status> {
 };
 template <>
 struct ResultOf<void> {
+  using Type = void;
+};
+/// Its values are objects of their own.
+template <typename T>
+struct ResultOf<Generator<T>> {
   using Type = void;
 };
 
@@ -166,6 +172,7 @@ class BoundTask final : public Base {
         arguments_.get());
   }
   void DropArguments() noexcept override {
+    if constexpr (requires { typename Base::Element; }) this->DropFrame();  // it may refer to them
     if (!std::exchange(this->has_arguments_, false)) return;
     arguments_.Destroy();
   }
@@ -203,6 +210,9 @@ class BoundTask final : public Base {
       return {};
     } else if constexpr (std::is_same_v<Returned, Status>) {
       return call();
+    } else if constexpr (IsGenerator<Returned>::value) {
+      static_assert(requires { typename Base::Element; }, "a generator can't be a node of a DAG");
+      return this->Drive(call().Release());
     } else if constexpr (IsResult<Returned>::value) {
       Returned result = call();
       if (!result.ok()) return std::move(result).status();

@@ -68,6 +68,10 @@ class Engine : public TaskRunner {
   /// The result gets what the driver says.
   virtual void SubmitToDriver(Task&, ReceivedObject&) {}
   virtual bool CancelAtDriver(Object&, bool /*recursive*/, bool /*force*/) { return false; }
+  /// From here to Unstall the generator waits for its consumers. When the session ends, nothing else runs, and so
+  /// nobody takes, its task is abandoned. `has_thread`: it blocks one meanwhile.
+  virtual void Stall(GeneratorStream&, bool /*has_thread*/) noexcept {}
+  virtual void Unstall(GeneratorStream&) noexcept {}
 
   /// What there is for tasks, actors and placement groups.
   virtual Resources& resources() noexcept = 0;

@@ -60,6 +60,7 @@ struct RemoteFunction {
   /// Calls it with arguments of the parameters' types, and gives away the result. A constructor fills in the instance,
   /// a method has it. Throws what the function throws.
   Status (*call)(RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& result);
+  const ValueCodec* element = nullptr;  ///< Of a generator: what it yields, to the YieldSink of its thread.
 };
 
 /// All of this program, in the order in which they were registered, which is the same in each process that runs it.
