@@ -132,7 +132,7 @@ class ObjectRefGenerator {
   bool next_ready() const noexcept { return reader_->stream().next_ready(); }
   /// Ready when the function has ended, with its error if it failed. With more values than may wait it comes to that
   /// only while somebody takes them.
-  ObjectRef<void> Completed() const { return ObjectRef<void>(detail::ObjectPointer(reader_->task().get())); }
+  ObjectRef<void> Completed() const { return ObjectRef<void>(reader_->Completed()); }
 
   /// As a range: each step is Next. An error comes as the last reference.
   class Iterator {
@@ -148,9 +148,7 @@ class ObjectRefGenerator {
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const Iterator& iterator, std::default_sentinel_t) noexcept {
-      return !iterator.current_;
-    }
+    friend bool operator==(const Iterator& iterator, std::default_sentinel_t) noexcept { return !iterator.current_; }
 
    private:
     std::shared_ptr<detail::GeneratorReader> reader_;

@@ -101,23 +101,23 @@ constexpr const char* RawTypeName() {
 
 template <auto F, typename R, typename... P>
 void RegisterAs(R (*)(P...)) {
-  RemoteRegistry::Add(RawName<F>(),
-                      {.key = RemoteKeyOf(F),
-                       .name = {},
-                       .parameters = kParameterCodecs<std::decay_t<P>...>,
-                       .result = ResultCodec<R>(),
-                       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
-                         return CallAndEncode(
-                             [&]() -> OutcomeOf<R> {
-                               return WithArguments<std::decay_t<P>...>(
-                                   std::index_sequence_for<P...>(), arguments, [](auto&&... values) -> OutcomeOf<R> {
-                                     return Outcome<R>(
-                                         [&]() -> R { return F(std::forward<decltype(values)>(values)...); });
-                                   });
-                             },
-                             encoder);
-                       },
-                       .element = ElementCodec<R>()});
+  RemoteRegistry::Add(
+      RawName<F>(),
+      {.key = RemoteKeyOf(F),
+       .name = {},
+       .parameters = kParameterCodecs<std::decay_t<P>...>,
+       .result = ResultCodec<R>(),
+       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
+         return CallAndEncode(
+             [&]() -> OutcomeOf<R> {
+               return WithArguments<std::decay_t<P>...>(
+                   std::index_sequence_for<P...>(), arguments, [](auto&&... values) -> OutcomeOf<R> {
+                     return Outcome<R>([&]() -> R { return F(std::forward<decltype(values)>(values)...); });
+                   });
+             },
+             encoder);
+       },
+       .element = ElementCodec<R>()});
 }
 template <typename A, auto F, typename R, typename... P>
 void RegisterMethod() {

@@ -235,6 +235,8 @@ Result<ObjectPointer> GeneratorReader::Next(Duration timeout) const {
   return stream_.Next(compute::DeadlineIn(timeout));
 }
 
+ObjectPointer GeneratorReader::Completed() const noexcept { return ObjectPointer(task_.get()); }
+
 ObjectPointer GeneratorReader::NextOrError(bool* is_last) const {
   Result<ObjectPointer> next = stream_.Next(kNever);
   if (next.ok()) return *std::move(next);

@@ -193,7 +193,8 @@ Status NestedCalls::HandleSubmit(MessageReader& message) {
   const auto header = message.Take<SubmitHeader>();
   const detail::RemoteFunction* function = detail::RemoteRegistry::At(header.function);
   // A generator has nobody there who would take what it yields.
-  if (message.failed() || function == nullptr || function->element != nullptr || header.arguments != function->parameters.size()) {
+  if (message.failed() || function == nullptr || function->element != nullptr ||
+      header.arguments != function->parameters.size()) {
     return InvalidArgument("a task that can't be");
   }
   auto options = std::make_shared<TaskOptions>();

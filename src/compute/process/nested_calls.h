@@ -115,7 +115,7 @@ class NestedCalls final : public ValuePort {
   uint64_t last_handle_ = 0;
   std::vector<uint64_t> unsent_;
   std::unordered_map<uint64_t, std::unique_ptr<Wait>> waits_;
-  int blocking_ = 0;  ///< Waits of tasks.
+  int blocking_ = 0;       ///< Waits of tasks.
   int awaiting_room_ = 0;  ///< Those among them of generators for room.
   std::mutex mutex_;
   std::vector<uint64_t> enough_;

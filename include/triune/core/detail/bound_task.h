@@ -211,7 +211,8 @@ class BoundTask final : public Base {
     } else if constexpr (std::is_same_v<Returned, Status>) {
       return call();
     } else if constexpr (IsGenerator<Returned>::value) {
-      static_assert(requires { typename Base::Element; }, "a generator can't be a node of a DAG");
+      static_assert(
+          requires { typename Base::Element; }, "a generator can't be a node of a DAG");
       return this->Drive(call().Release());
     } else if constexpr (IsResult<Returned>::value) {
       Returned result = call();

@@ -39,21 +39,22 @@ template <typename T, size_t I>
 ObjectRef<std::tuple_element_t<I, T>> ElementOf(const ObjectRef<T>& whole) {
   using Element = std::tuple_element_t<I, T>;
   static_assert(std::is_object_v<Element>, "elements that are references refer to nothing that the task keeps");
-  return ObjectRef<Element>(
-      ElementObject::Make(whole.object(), typeid(Element),
-                          [](void* value) -> void* { return &std::get<I>(*static_cast<T*>(value)); }));
+  return ObjectRef<Element>(ElementObject::Make(
+      whole.object(), typeid(Element), [](void* value) -> void* { return &std::get<I>(*static_cast<T*>(value)); }));
 }
 
 /// A copy, where the value is not kept by this process. `status`: of the whole.
 template <typename T, size_t I>
 ObjectRef<std::tuple_element_t<I, T>> CopyOfElement(const ObjectRef<T>& whole, const Status& status) {
   using Element = std::tuple_element_t<I, T>;
-  if (status.ok()) {
-    return ObjectRef<Element>(ObjectPointer::Adopt(
-        new TypedReceivedObject<Element>(std::get<I>(*static_cast<const T*>(whole.object()->value())))));
+  if constexpr (std::is_copy_constructible_v<Element>) {
+    if (status.ok()) {
+      return ObjectRef<Element>(ObjectPointer::Adopt(
+          new TypedReceivedObject<Element>(std::get<I>(*static_cast<const T*>(whole.object()->value())))));
+    }
   }
   auto* failed = new TypedReceivedObject<Element>();
-  failed->Fail(status);
+  failed->Fail(status.ok() ? InvalidArgument("an element that can't be copied, in a process for tasks") : status);
   return ObjectRef<Element>(ObjectPointer::Adopt(failed));
 }
 

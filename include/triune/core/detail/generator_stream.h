@@ -111,6 +111,8 @@ class GeneratorReader {
   Result<ObjectPointer> Next(Duration timeout) const;
   /// An error in form of an object: then `is_last` is set.
   ObjectPointer NextOrError(bool* is_last) const;
+  /// The task as an object.
+  ObjectPointer Completed() const noexcept;
   GeneratorStream& stream() const noexcept { return stream_; }
   const Pointer<Task>& task() const noexcept { return task_; }
 
