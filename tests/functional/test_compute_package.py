@@ -167,6 +167,9 @@ cancelled: TASK_CANCELLED
 TASK_FAILED in task 'age': std::invalid_argument
 the largest is 3
 ten or more are ready: yes
+3 + 1 = 4
+25 primes below 100
+4 + 9 + 25 + 49 = 87
 10 + 1 = 11
 11 + 5 = 16
 visits: 1

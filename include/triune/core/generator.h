@@ -31,7 +31,8 @@ class Session;
 /// The result of a coroutine that says `co_yield value`, any number of times. `co_yield` of a Status that is an error,
 /// or a Result with one, is the end, and that error; so is an exception. As the task of a session it may go on on
 /// another thread after each co_yield; there it must hold no lock. Parameters that are references refer to arguments
-/// that the task keeps. Thread-compatible.
+/// that the task keeps. GCC 12 miscompiles braces in the same expression as a co_yield (`co_yield F({.a = 1})`): a
+/// variable must come before it there. Thread-compatible.
 template <typename T>
 class [[nodiscard]] Generator {
   static_assert(std::is_same_v<T, std::remove_cvref_t<T>> && std::is_move_constructible_v<T> &&
