@@ -19,6 +19,7 @@ class Signal final : public Object {};
 /// A producer that has stopped goes on for this part of what may wait at least: starting it costs as much as several
 /// values.
 constexpr int64_t kParts = 16;
+constexpr int kSpins = 64;
 
 Status NotWanted(const Task& task) { return Cancelled("nobody wants what " + task.Name() + " yields"); }
 
@@ -75,8 +76,7 @@ Status GeneratorStream::Continue() {
 
 Status GeneratorStream::WaitForRoom() {
   while (const ObjectPointer room = AwaitRoom()) {
-    Object* object = room.get();
-    Status status = engine_.WaitFor({&object, 1}, 1, kNever);
+    Status status = engine_.Await(*room, kNever);
     if (status.ok()) continue;
     ForgetRoom();
     return status;
@@ -166,6 +166,15 @@ bool GeneratorStream::WouldWaitForItself() const noexcept {
   return false;
 }
 
+bool GeneratorStream::ComesSoon(const Object& arrival) const noexcept {
+  // Only as long as it costs less than to sleep, and not where the producer may need this thread's place.
+  for (int i = 0; i < kSpins && task_.phase() == Task::kRunning; ++i) {
+    if (arrival.ready()) return true;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
 Result<ObjectPointer> GeneratorStream::Next(TimePoint deadline) {
   while (true) {
     ObjectPointer object;
@@ -194,8 +203,7 @@ Result<ObjectPointer> GeneratorStream::Next(TimePoint deadline) {
       return compute::MakeError(ErrorKind::kDeadlock, StatusCode::kFailedPrecondition,
                                 name + " would wait for itself: for what " + task_.Name() + " yields", name);
     }
-    Object* wanted = arrival.get();
-    TRIUNE_RETURN_IF_ERROR(engine_.WaitFor({&wanted, 1}, 1, deadline));
+    if (!ComesSoon(*arrival)) TRIUNE_RETURN_IF_ERROR(engine_.Await(*arrival, deadline));
   }
 }
 

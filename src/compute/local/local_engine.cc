@@ -164,6 +164,15 @@ Status LocalEngine::WaitForOne(detail::Object& object, TimePoint deadline) {
     if (object.ready()) return {};
     spinner.Pause();
   }
+  return SleepUntilReady(object, deadline);
+}
+
+Status LocalEngine::Await(detail::Object& object, TimePoint deadline) {
+  if (current_frame != nullptr && current_frame->task.cancelled() && !object.ready()) return NotWanted();
+  return SleepUntilReady(object, deadline);
+}
+
+Status LocalEngine::SleepUntilReady(detail::Object& object, TimePoint deadline) {
   Sleeper sleeper(1);
   if (!object.AddWaiter(sleeper)) return {};
   Status status = Sleep(sleeper, deadline);

@@ -32,6 +32,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void EndHolding() noexcept override { pool_.EndHolding(); }
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
+  Status Await(detail::Object& object, TimePoint deadline) override;
   Status Check(const TaskOptions& options) override;
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv& environment) override {
@@ -56,6 +57,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   /// True when that has made the object ready.
   bool RunHere(detail::Object& object);
   Status WaitForOne(detail::Object& object, TimePoint deadline);
+  Status SleepUntilReady(detail::Object& object, TimePoint deadline);
   /// Lets another thread take this one's place meanwhile.
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 

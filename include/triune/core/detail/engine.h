@@ -53,6 +53,12 @@ class Engine : public TaskRunner {
   /// task that waits is not wanted any more, FailedPrecondition when it would wait for itself. May run the tasks of the
   /// objects on this thread.
   virtual Status WaitFor(std::span<Object* const> objects, size_t count, TimePoint deadline) = 0;
+  /// The same for one object that no task makes. Gives away its thread's place at once, since whoever makes it ready
+  /// may need that.
+  virtual Status Await(Object& object, TimePoint deadline) {
+    Object* one = &object;
+    return WaitFor({&one, 1}, 1, deadline);
+  }
   /// Whether a task can ever run with these options.
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.

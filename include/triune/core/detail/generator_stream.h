@@ -78,6 +78,7 @@ class GeneratorStream final : public Waiter {
   Status WaitForRoom();
   bool is_over() const noexcept { return ended_ || closed_; }
   bool WouldWaitForItself() const noexcept;
+  bool ComesSoon(const Object& arrival) const noexcept;
 
   Task& task_;
   Engine& engine_;
