@@ -3,9 +3,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "triune/core.h"
@@ -19,6 +21,7 @@ using triune::ActorHandle;
 using triune::ActorOptions;
 using triune::Bind;
 using triune::ErrorKindName;
+using triune::Generator;
 using triune::InputNode;
 using triune::MultiOutputNode;
 using triune::ObjectRef;
@@ -121,6 +124,42 @@ Status Objects(Session& session) {
 
   TRIUNE_ASSIGN_OR_RETURN(auto view, session.View(values));  // the value itself, not a copy
   std::printf("the first is %d\n", view->front());
+  return {};
+}
+
+std::pair<int, int> Divide(int a, int b) { return {a / b, a % b}; }
+
+Status SeveralResults(Session& session) {
+  auto [quotient, rest] = session.Unpack(session.Submit(Divide, 7, 2));  // two ObjectRef<int>
+  TRIUNE_ASSIGN_OR_RETURN(int sum, session.Get(session.Submit(Add, quotient, rest)));
+  std::printf("3 + 1 = %d\n", sum);
+  return {};
+}
+
+Generator<int> Primes(int below) {
+  for (int n = 2; n < below; ++n) {
+    int divisor = 2;
+    while (n % divisor != 0) ++divisor;
+    if (divisor == n) co_yield n;
+  }
+}
+
+Status Generators(Session& session) {
+  int count = 0;
+  auto primes = session.With({.generator_backpressure = 8}).Submit(Primes, 100);  // an ObjectRefGenerator<int>
+  while (true) {
+    TRIUNE_ASSIGN_OR_RETURN(std::optional<ObjectRef<int>> prime, primes.Next(seconds(60)));
+    if (!prime) break;
+    ++count;
+  }
+  std::printf("%d primes below 100\n", count);
+
+  int sum = 0;
+  for (ObjectRef<int> prime : session.Submit(Primes, 10)) {  // an error would come as the last reference
+    TRIUNE_ASSIGN_OR_RETURN(int square, session.Get(session.Submit(Square, prime)));
+    sum += square;
+  }
+  std::printf("4 + 9 + 25 + 49 = %d\n", sum);
   return {};
 }
 
@@ -292,6 +331,8 @@ Status Run() {
   TimeoutsAndCancel(session);
   Errors(session);
   TRIUNE_RETURN_IF_ERROR(Objects(session));
+  TRIUNE_RETURN_IF_ERROR(SeveralResults(session));
+  TRIUNE_RETURN_IF_ERROR(Generators(session));
   TRIUNE_RETURN_IF_ERROR(Actors(session));
   TRIUNE_RETURN_IF_ERROR(NamedActors(session));
   TRIUNE_RETURN_IF_ERROR(Restarts(session));

@@ -12,6 +12,7 @@
 #include "triune/core/actor_options.h"    // IWYU pragma: export
 #include "triune/core/dag.h"              // IWYU pragma: export
 #include "triune/core/errors.h"           // IWYU pragma: export
+#include "triune/core/generator.h"        // IWYU pragma: export
 #include "triune/core/object_ref.h"       // IWYU pragma: export
 #include "triune/core/placement_group.h"  // IWYU pragma: export
 #include "triune/core/progress_bar.h"     // IWYU pragma: export

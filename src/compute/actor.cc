@@ -81,8 +81,8 @@ bool CreationTask::RunForWaiter() noexcept {
 }
 
 void StartCall(ActorCore& actor, ActorTask& task) noexcept {
-  Status status =
-      actor.stands_for() ? Unimplemented("DAGs of actors can't be executed by tasks in processes") : actor.Admit();
+  Status status = actor.stands_for() ? Unimplemented("generators and DAGs of actors are not for tasks in processes")
+                                     : actor.Admit();
   if (!status.ok()) {
     task.settled_ = true;
     task.Abandon(std::move(status));

@@ -169,8 +169,9 @@ the largest is 3
 ten or more are ready: yes
 99 * 99 = 9801
 the first is 3
-99 * 99 = 9801
-the first is 3
+3 + 1 = 4
+25 primes below 100
+4 + 9 + 25 + 49 = 87
 10 + 1 = 11
 11 + 5 = 16
 visits: 1

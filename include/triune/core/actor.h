@@ -8,6 +8,8 @@
 #include "triune/core/dag.h"
 #include "triune/core/detail/actor.h"
 #include "triune/core/detail/actor_reference.h"
+#include "triune/core/detail/generator_task.h"
+#include "triune/core/generator.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/task_options.h"
 
@@ -107,19 +109,25 @@ class ActorHandle {
   auto Submit(std::tuple<Parameters...>*, std::shared_ptr<const TaskOptions> options, Method method,
               Arguments&&... arguments) const {
     using Value = typename detail::ResultOf<R>::Type;
-    using Task = detail::BoundTask<detail::ActorTask, detail::MethodCall<Method, A>, Value,
+    using Base = typename detail::TaskBase<R>::OfMethod;
+    using Task = detail::BoundTask<Base, detail::MethodCall<Method, A>, Value,
                                    typename detail::StoredAs<Parameters, std::decay_t<Arguments>>::Type...>;
     auto* task = new Task(std::forward_as_tuple(*cell_, std::move(options)),
                           detail::MethodCall<Method, A>{cell_.get(), method}, std::forward<Arguments>(arguments)...);
-    ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
-    if (cell_->stands_for()) [[unlikely]] {
-      auto* result = new detail::TypedReceivedObject<Value>();
-      ObjectRef<Value> received(detail::ObjectPointer::Adopt(result));
-      cell_->engine().driver_actors()->Call(*cell_, *task, *result);
-      return received;
+    if constexpr (detail::IsGenerator<R>::value) {
+      return ObjectRefGenerator<typename Base::Element>(
+          detail::StartGenerator(*cell_, detail::Pointer<detail::GeneratorCall>::Adopt(task)));
+    } else {
+      ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
+      if (cell_->stands_for()) [[unlikely]] {
+        auto* result = new detail::TypedReceivedObject<Value>();
+        ObjectRef<Value> received(detail::ObjectPointer::Adopt(result));
+        cell_->engine().driver_actors()->Call(*cell_, *task, *result);
+        return received;
+      }
+      detail::StartCall(*cell_, *task);
+      return reference;
     }
-    detail::StartCall(*cell_, *task);
-    return reference;
   }
 
   detail::Pointer<detail::ActorCell<A>> cell_;

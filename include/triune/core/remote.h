@@ -8,7 +8,7 @@
 //
 // In a source file, outside of functions; each function once in a program. Parameters and results: numbers, enums,
 // strings, Buffer, references, handles of actors, containers of the standard library, and structs that say
-// MSGPACK_DEFINE(members...).
+// MSGPACK_DEFINE(members...). A function may return a Generator of these.
 #pragma once
 
 #include <array>
@@ -24,6 +24,8 @@
 #include "triune/core/detail/bound_task.h"
 #include "triune/core/detail/codec.h"
 #include "triune/core/detail/remote_function.h"
+#include "triune/core/detail/yield_sink.h"
+#include "triune/core/generator.h"
 
 namespace triune::detail {
 
@@ -57,6 +59,28 @@ constexpr const ValueCodec* ResultCodec() {
   }
 }
 
+template <typename R>
+constexpr const ValueCodec* ElementCodec() {
+  if constexpr (IsGenerator<R>::value) {
+    return &kCodecOf<typename IsGenerator<R>::Element>;
+  } else {
+    return nullptr;
+  }
+}
+
+/// What has become of a call when its arguments are not needed any more: a generator is run, since it may refer to
+/// them.
+template <typename R>
+using OutcomeOf = std::conditional_t<IsGenerator<R>::value, Status, R>;
+template <typename R, typename Call>
+OutcomeOf<R> Outcome(Call&& call) {
+  if constexpr (IsGenerator<R>::value) {
+    return YieldAll(call().Release());
+  } else {
+    return call();
+  }
+}
+
 /// Calls with decoded arguments. Braces: in their order.
 template <typename... P, typename Call, size_t... I>
 decltype(auto) WithArguments(std::index_sequence<I...>, [[maybe_unused]] std::span<const Decoder> arguments,
@@ -79,20 +103,23 @@ constexpr const char* RawTypeName() {
 
 template <auto F, typename R, typename... P>
 void RegisterAs(R (*)(P...)) {
-  RemoteRegistry::Add(RawName<F>(),
-                      {.key = RemoteKeyOf(F),
-                       .name = {},
-                       .parameters = kParameterCodecs<std::decay_t<P>...>,
-                       .result = ResultCodec<R>(),
-                       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
-                         return CallAndEncode(
-                             [&]() -> R {
-                               return WithArguments<std::decay_t<P>...>(
-                                   std::index_sequence_for<P...>(), arguments,
-                                   [](auto&&... values) -> R { return F(std::forward<decltype(values)>(values)...); });
-                             },
-                             encoder);
-                       }});
+  RemoteRegistry::Add(
+      RawName<F>(),
+      {.key = RemoteKeyOf(F),
+       .name = {},
+       .parameters = kParameterCodecs<std::decay_t<P>...>,
+       .result = ResultCodec<R>(),
+       .call = [](RemoteInstance&, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
+         return CallAndEncode(
+             [&]() -> OutcomeOf<R> {
+               return WithArguments<std::decay_t<P>...>(
+                   std::index_sequence_for<P...>(), arguments, [](auto&&... values) -> OutcomeOf<R> {
+                     return Outcome<R>([&]() -> R { return F(std::forward<decltype(values)>(values)...); });
+                   });
+             },
+             encoder);
+       },
+       .element = ElementCodec<R>()});
 }
 template <typename A, auto F, typename R, typename... P>
 void RegisterMethod() {
@@ -104,15 +131,18 @@ void RegisterMethod() {
        .result = ResultCodec<R>(),
        .call = [](RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& encoder) -> Status {
          return CallAndEncode(
-             [&]() -> R {
-               return WithArguments<std::decay_t<P>...>(std::index_sequence_for<P...>(), arguments,
-                                                        [&](auto&&... values) -> R {
-                                                          return std::invoke(F, *static_cast<A*>(instance.object),
-                                                                             std::forward<decltype(values)>(values)...);
-                                                        });
+             [&]() -> OutcomeOf<R> {
+               return WithArguments<std::decay_t<P>...>(
+                   std::index_sequence_for<P...>(), arguments, [&](auto&&... values) -> OutcomeOf<R> {
+                     return Outcome<R>([&]() -> R {
+                       return std::invoke(F, *static_cast<A*>(instance.object),
+                                          std::forward<decltype(values)>(values)...);
+                     });
+                   });
              },
              encoder);
-       }});
+       },
+       .element = ElementCodec<R>()});
 }
 template <typename A, auto F, typename R, typename B, typename... P>
 void RegisterMethodAs(R (B::*)(P...)) {

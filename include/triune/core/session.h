@@ -20,10 +20,13 @@
 #include "triune/core/actor_options.h"
 #include "triune/core/dag.h"
 #include "triune/core/detail/bound_task.h"
+#include "triune/core/detail/element_object.h"
 #include "triune/core/detail/engine.h"
+#include "triune/core/detail/generator_task.h"
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/put_object.h"
 #include "triune/core/detail/received_object.h"
+#include "triune/core/generator.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/object_view.h"
 #include "triune/core/placement_group.h"
@@ -84,7 +87,8 @@ class Session {
 
   /// Runs function(arguments...) on some thread, soon. ObjectRefs among the arguments stand for their values, and are
   /// waited for. What the function throws, and an error that it returns as Status or Result, is the error of the
-  /// reference; a task with an argument that failed fails with the same error.
+  /// reference; a task with an argument that failed fails with the same error. A function that returns a Generator<T>
+  /// gives an ObjectRefGenerator<T>; in a process for tasks none can be submitted.
   template <typename Function, typename... Arguments>
   auto Submit(Function&& function, Arguments&&... arguments) {
     return SubmitWith(nullptr, std::forward<Function>(function), std::forward<Arguments>(arguments)...);
@@ -213,6 +217,14 @@ class Session {
   /// kObjectStoreFull.
   ObjectRef<Buffer> PutBytes(std::span<const std::byte> bytes);
 
+  /// A reference for each element of a std::tuple, std::pair or std::array, to be used on its own. The elements are
+  /// ready with the whole, which is kept as long as one of them, and are errors when it is one. In a process for tasks
+  /// it waits for the whole, and the elements are copies.
+  template <typename T>
+  auto Unpack(const ObjectRef<T>& whole) {
+    return Unpack(whole, std::make_index_sequence<std::tuple_size_v<T>>());
+  }
+
   /// Waits until `count` of the references are ready, or `timeout` has passed. An error when it could not wait: the
   /// task that waits was cancelled (kTaskCancelled), or would wait for itself (kDeadlock).
   template <typename T>
@@ -226,6 +238,11 @@ class Session {
   template <typename T>
   bool Cancel(const ObjectRef<T>& reference, const CancelOptions& options = {}) {
     return Cancel(*reference.object(), options);
+  }
+  /// Values that wait can still be taken; the error comes after them. A generator that runs ends at its next co_yield.
+  template <typename T>
+  bool Cancel(const ObjectRefGenerator<T>& generator, const CancelOptions& options = {}) {
+    return Cancel(*generator.reader_->task(), options);
   }
 
   /// Reserves bundles of resources, all or none, for tasks and actors that name the group. Waits fairly, with the
@@ -260,7 +277,7 @@ class Session {
                       Arguments&&... arguments) {
     static_assert(sizeof...(Parameters) == sizeof...(Arguments), "one argument for each parameter of the function");
     using Value = typename detail::ResultOf<R>::Type;
-    return Start<Value, detail::BoundTask<detail::Task, R (*)(Parameters...), Value,
+    return Start<Value, detail::BoundTask<typename detail::TaskBase<R>::OfFunction, R (*)(Parameters...), Value,
                                           typename detail::StoredAs<Parameters, std::decay_t<Arguments>>::Type...>>(
         std::move(options), function, std::forward<Arguments>(arguments)...);
   }
@@ -270,28 +287,42 @@ class Session {
     using R =
         typename detail::CallResult<Plain, typename detail::StoredAs<void, std::decay_t<Arguments>>::Type...>::type;
     using Value = typename detail::ResultOf<R>::Type;
-    return Start<Value, detail::BoundTask<detail::Task, Plain, Value,
+    return Start<Value, detail::BoundTask<typename detail::TaskBase<R>::OfFunction, Plain, Value,
                                           typename detail::StoredAs<void, std::decay_t<Arguments>>::Type...>>(
         std::move(options), std::forward<Function>(function), std::forward<Arguments>(arguments)...);
   }
   template <typename Value, typename Task, typename... Arguments>
-  ObjectRef<Value> Start(std::shared_ptr<const TaskOptions> options, Arguments&&... arguments) {
+  auto Start(std::shared_ptr<const TaskOptions> options, Arguments&&... arguments) {
     static_assert(alignof(Task) <= detail::Pool::kAlignment,
                   "arguments and results of such alignment are not supported");
     auto* task = new Task(std::forward_as_tuple(*engine_, std::move(options)), std::forward<Arguments>(arguments)...);
-    ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
-    if (is_foreign_) [[unlikely]] {
-      auto* result = new detail::TypedReceivedObject<Value>();
-      ObjectRef<Value> received(detail::ObjectPointer::Adopt(result));
-      engine_->SubmitToDriver(*task, *result);
-      return received;
-    }
-    if (task->options() == nullptr) {
-      task->Start();
+    if constexpr (requires { typename Task::Element; }) {
+      return ObjectRefGenerator<typename Task::Element>(
+          detail::StartGenerator(*engine_, detail::Pointer<detail::GeneratorTask>::Adopt(task)));
     } else {
-      StartWithOptions(*task);
+      ObjectRef<Value> reference(detail::ObjectPointer::Adopt(task));
+      if (is_foreign_) [[unlikely]] {
+        auto* result = new detail::TypedReceivedObject<Value>();
+        ObjectRef<Value> received(detail::ObjectPointer::Adopt(result));
+        engine_->SubmitToDriver(*task, *result);
+        return received;
+      }
+      if (task->options() == nullptr) {
+        task->Start();
+      } else {
+        StartWithOptions(*task);
+      }
+      return reference;
     }
-    return reference;
+  }
+  template <typename T, size_t... I>
+  auto Unpack(const ObjectRef<T>& whole, std::index_sequence<I...>) {
+    using Elements = std::tuple<ObjectRef<std::tuple_element_t<I, T>>...>;
+    if (is_foreign_) {
+      const Status status = WaitFor(*whole.object(), Duration::max());
+      return Elements(detail::CopyOfElement<T, I>(whole, status)...);
+    }
+    return Elements(detail::ElementOf<T, I>(whole)...);
   }
 
   void StartWithOptions(detail::Task& task);

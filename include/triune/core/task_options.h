@@ -28,6 +28,8 @@ struct TaskOptions {
   int bundle = -1;  ///< Of the group, from 0; -1: any.
   /// The tasks and actors that it makes are in the group, too, any bundle, unless they name one.
   bool capture_child_tasks = false;
+  /// Of a generator: how many values may wait to be taken; then it stops until one is. At least 1.
+  int generator_backpressure = 1024;
   int retries = 0;  ///< How often the function is called again after it has failed.
   /// Which failures are worth another try; empty: all. Called on the thread that ran the function.
   std::function<bool(const Status&)> retry_on{};

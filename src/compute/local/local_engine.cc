@@ -84,7 +84,7 @@ LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options)
       pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
 
 LocalEngine::~LocalEngine() {
-  pool_.Drain([this] { return admission_->FailStranded(); });
+  pool_.Drain([this] { return stalled_.FailStranded(pool_.blocked()) || admission_->FailStranded(); });
   admission_->Close();
   processes_->Close();
 }
@@ -103,6 +103,15 @@ void LocalEngine::Enqueue(detail::Task& task) noexcept {
 void LocalEngine::Announce(detail::Task&) noexcept { pool_.BeginHolding(); }
 void LocalEngine::Dismiss(detail::Task& task) noexcept {
   if (task.must_wait()) pool_.EndHolding();
+}
+
+// The session's end is to see to those that block a thread, too.
+void LocalEngine::Stall(detail::GeneratorStream& stream, bool has_thread) noexcept {
+  if (has_thread) pool_.BeginHolding();
+  stalled_.Add(stream, has_thread);
+}
+void LocalEngine::Unstall(detail::GeneratorStream& stream) noexcept {
+  if (stalled_.Remove(stream)) pool_.EndHolding();
 }
 
 Status LocalEngine::Check(const TaskOptions& options) {
@@ -155,6 +164,15 @@ Status LocalEngine::WaitForOne(detail::Object& object, TimePoint deadline) {
     if (object.ready()) return {};
     spinner.Pause();
   }
+  return SleepUntilReady(object, deadline);
+}
+
+Status LocalEngine::Await(detail::Object& object, TimePoint deadline) {
+  if (current_frame != nullptr && current_frame->task.cancelled() && !object.ready()) return NotWanted();
+  return SleepUntilReady(object, deadline);
+}
+
+Status LocalEngine::SleepUntilReady(detail::Object& object, TimePoint deadline) {
   Sleeper sleeper(1);
   if (!object.AddWaiter(sleeper)) return {};
   Status status = Sleep(sleeper, deadline);

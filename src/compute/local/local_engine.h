@@ -1,6 +1,7 @@
 // The engine that runs tasks on threads of this process.
 #pragma once
 
+#include "compute/generator/stalled_generators.h"
 #include "compute/local/admission.h"
 #include "compute/local/amounts.h"
 #include "compute/local/timer.h"
@@ -31,6 +32,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void EndHolding() noexcept override { pool_.EndHolding(); }
   void Schedule(detail::Runnable& work) noexcept override { pool_.Enqueue(work); }
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
+  Status Await(detail::Object& object, TimePoint deadline) override;
   Status Check(const TaskOptions& options) override;
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv& environment) override {
@@ -42,6 +44,8 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void RunElsewhere(detail::Task& task) noexcept override;
   void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }
+  void Stall(detail::GeneratorStream& stream, bool has_thread) noexcept override;
+  void Unstall(detail::GeneratorStream& stream) noexcept override;
   detail::Resources& resources() noexcept override { return *admission_; }
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
 
@@ -53,10 +57,12 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   /// True when that has made the object ready.
   bool RunHere(detail::Object& object);
   Status WaitForOne(detail::Object& object, TimePoint deadline);
+  Status SleepUntilReady(detail::Object& object, TimePoint deadline);
   /// Lets another thread take this one's place meanwhile.
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
   Timer timer_{pool_};
+  StalledGenerators stalled_;
   // What actors have refers to these, and may outlive all this.
   std::shared_ptr<Admission> admission_;
   std::shared_ptr<ProcessPool> processes_;

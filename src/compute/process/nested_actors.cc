@@ -60,7 +60,7 @@ Status NestedCalls::HandleCreateActor(MessageReader& message) {
 Status NestedCalls::HandleCallActor(MessageReader& message) {
   const auto header = message.Take<CallHeader>();
   const detail::RemoteFunction* method = detail::RemoteRegistry::At(header.function);
-  if (message.failed() || method == nullptr || method->make_cell != nullptr ||
+  if (message.failed() || method == nullptr || method->make_cell != nullptr || method->element != nullptr ||
       header.arguments != method->parameters.size()) {
     return InvalidArgument("a call that can't be");
   }

@@ -10,6 +10,7 @@
 #include "compute/remote/convert.h"
 #include "compute/spin.h"
 #include "compute/start_task.h"
+#include "triune/core/detail/generator_stream.h"
 #include "triune/core/detail/names.h"
 
 namespace triune::compute {
@@ -34,9 +35,17 @@ class NestedCalls::Wait {
     }
     Spinner spinner;
     while (called_.load(std::memory_order_acquire) < called) spinner.Pause();
+    if (stream_ != nullptr) stream_->ForgetRoom();
   }
   Wait(const Wait&) = delete;
   Wait& operator=(const Wait&) = delete;
+
+  /// What the generator that waits for room yields to.
+  void SetStream(detail::GeneratorStream& stream) {
+    stream_ = &stream;
+    task_ = detail::Pointer<detail::Task>(&stream.task());
+  }
+  detail::GeneratorStream* stream() const { return stream_; }
 
   /// True when there are enough already.
   bool Begin() {
@@ -72,6 +81,8 @@ class NestedCalls::Wait {
   const uint32_t needed_;
   const uint32_t slot_;
   const bool blocks_;
+  detail::GeneratorStream* stream_ = nullptr;
+  detail::Pointer<detail::Task> task_;  ///< Keeps the stream.
   std::deque<Entry> entries_;
   std::atomic<uint32_t> ready_{0};
   std::atomic<uint32_t> called_{0};
@@ -84,6 +95,7 @@ NestedCalls::~NestedCalls() { ForgetAll(); }
 
 void NestedCalls::ForgetAll() noexcept {
   waits_.clear();
+  awaiting_room_ = 0;
   if (std::exchange(blocking_, 0) > 0) host_.EndBlocking();
   known_.clear();
 }
@@ -123,6 +135,8 @@ Status NestedCalls::Handle(MessageKind kind, MessageReader& message) {
       return HandleActorReady(message);
     case MessageKind::kFindActor:
       return HandleFindActor(message);
+    case MessageKind::kAwaitRoom:
+      return HandleAwaitRoom(message);
     default:
       return InvalidArgument("a message of an unknown kind");
   }
@@ -188,7 +202,8 @@ Result<std::shared_ptr<const detail::ReferenceSource>> NestedCalls::References(s
 Status NestedCalls::HandleSubmit(MessageReader& message) {
   const auto header = message.Take<SubmitHeader>();
   const detail::RemoteFunction* function = detail::RemoteRegistry::At(header.function);
-  if (message.failed() || function == nullptr || function->key.actor != nullptr ||
+  // A generator has nobody there who would take what it yields.
+  if (message.failed() || function == nullptr || function->key.actor != nullptr || function->element != nullptr ||
       header.arguments != function->parameters.size()) {
     return InvalidArgument("a task that can't be");
   }
@@ -280,6 +295,30 @@ Status NestedCalls::HandleCancel(MessageReader& message) {
   return worker_.Send(outgoing_);
 }
 
+Status NestedCalls::HandleAwaitRoom(MessageReader& message) {
+  const auto request = message.Take<uint64_t>();
+  const auto slot = message.Take<uint32_t>();
+  if (message.failed() || waits_.size() >= kMostWaits) return InvalidArgument("a wait that can't be");
+  detail::Task* const task = worker_.TaskIn(slot);
+  if (task == nullptr) return ReplyRoom(request, 0);  // given up meanwhile
+  detail::GeneratorStream* const stream = task->stream();
+  if (stream == nullptr) return InvalidArgument("a task that yields nothing waits for room");
+  const detail::ObjectPointer room = stream->AwaitRoom();
+  if (!room) return ReplyRoom(request, stream->room());
+  auto wait = std::make_unique<Wait>(*this, request, std::vector<Known>{{room, nullptr}}, 1, slot, true);
+  wait->SetStream(*stream);
+  Wait& begun = *wait;
+  if (!waits_.emplace(request, std::move(wait)).second) return InvalidArgument("a request that is there already");
+  if (begun.Begin()) {
+    Status status = ReplyRoom(request, stream->room());
+    waits_.erase(request);
+    return status;
+  }
+  ++awaiting_room_;
+  if (blocking_++ == 0) host_.BeginBlocking();
+  return {};
+}
+
 Status NestedCalls::HandleWait(MessageReader& message) {
   const auto request = message.Take<uint64_t>();
   const auto header = message.Take<WaitHeader>();
@@ -319,6 +358,7 @@ void NestedCalls::EndWait(uint64_t request) noexcept {
   auto found = waits_.find(request);
   if (found == waits_.end()) return;
   const bool blocks = found->second->blocks();
+  if (found->second->stream() != nullptr) --awaiting_room_;
   waits_.erase(found);
   if (blocks && --blocking_ == 0) host_.EndBlocking();
 }
@@ -354,7 +394,16 @@ Status NestedCalls::Reply(uint64_t request, const Status& status) {
   return worker_.Send(outgoing_);
 }
 
+Status NestedCalls::ReplyRoom(uint64_t request, uint32_t room) {
+  MessageWriter reply(outgoing_, MessageKind::kReply);
+  reply.Put(request);
+  WriteStatus(reply, {});
+  reply.Put(room);
+  return worker_.Send(outgoing_);
+}
+
 Status NestedCalls::Reply(Wait& wait) {
+  if (wait.stream() != nullptr) return ReplyRoom(wait.request(), wait.stream()->room());
   MessageWriter reply(outgoing_, MessageKind::kReply);
   reply.Put(wait.request());
   WriteStatus(reply, {});

@@ -66,6 +66,8 @@ class NestedCalls final : public ValuePort {
   Status Answer();
   /// Whether a task there waits, and has given its place to others.
   bool blocked() const { return blocking_ > 0; }
+  /// Whether one of them waits for objects, not only for somebody to take what it yields.
+  bool blocked_by_objects() const { return blocking_ > awaiting_room_; }
   /// The task in that slot was given up: it does not wait any more.
   void EndWaitsOf(uint32_t slot) noexcept;
   /// The worker is gone: nobody waits any more.
@@ -111,8 +113,10 @@ class NestedCalls final : public ValuePort {
   Result<detail::Pointer<detail::ActorCore>> ActorOf(uint64_t handle) const;
   /// As if the task in that slot did it.
   void InNameOf(uint32_t slot, const std::function<void()>& what);
+  Status HandleAwaitRoom(MessageReader& message);
   Status Reply(Wait& wait);
   Status Reply(uint64_t request, const Status& status);
+  Status ReplyRoom(uint64_t request, uint32_t room);
   Status WriteObject(MessageWriter& message, const Known& known);
   Status Add(uint64_t handle, Known known);
   void EndWait(uint64_t request) noexcept;
@@ -127,7 +131,8 @@ class NestedCalls final : public ValuePort {
   uint64_t last_handle_ = 0;
   std::vector<uint64_t> unsent_;
   std::unordered_map<uint64_t, std::unique_ptr<Wait>> waits_;
-  int blocking_ = 0;  ///< Waits of tasks.
+  int blocking_ = 0;       ///< Waits of tasks.
+  int awaiting_room_ = 0;  ///< Those among them of generators for room.
   std::mutex mutex_;
   std::vector<uint64_t> enough_;
   std::vector<std::byte> outgoing_;

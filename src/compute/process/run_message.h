@@ -13,6 +13,9 @@ struct RunHeader {
   uint32_t arguments;
   int32_t attempt;
   int32_t threads;  ///< Of a constructor: how many calls the actor is to run at the same time.
+  // Of a generator:
+  uint32_t room;       ///< For so many values.
+  uint64_t delivered;  ///< So many have come from earlier attempts, and are not to come again.
 };
 
 }  // namespace triune::compute

@@ -17,6 +17,7 @@
 #include "compute/process/error_message.h"
 #include "compute/process/run_message.h"
 #include "compute/process/worker_engine.h"
+#include "compute/process/yield_channel.h"
 #include "compute/process/zygote_protocol.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/remote_function.h"
@@ -134,6 +135,8 @@ class WorkerThread {
       std::lock_guard lock(worker_.output_mutex);
       worker_.output.Begin(name_);
     }
+    YieldChannel yields(driver_, *function, header, frame);
+    detail::YieldSink* const sink_before = detail::YieldSink::SetCurrent(&yields);
     Status status;
     try {
       status = function->call(worker_.instance, arguments, result_);
@@ -141,6 +144,7 @@ class WorkerThread {
     } catch (...) {
       status = Thrown(*task, header.attempt);
     }
+    detail::YieldSink::SetCurrent(sink_before);
     detail::current_frame = nullptr;
     {
       std::lock_guard lock(worker_.output_mutex);

@@ -15,6 +15,7 @@
 #include "compute/process/stored_objects.h"
 #include "compute/remote/convert.h"
 #include "compute/task_error.h"
+#include "triune/core/detail/generator_stream.h"
 
 namespace triune::compute {
 namespace {
@@ -183,13 +184,17 @@ Status WorkerProcess::SendStop() {
 Status WorkerProcess::WriteRun(detail::Task& task, const Call& call, uint32_t slot) {
   const detail::RemoteFunction& function = *call.function;
   const std::vector<detail::ArgumentView> arguments = task.Arguments();
+  detail::GeneratorStream* const stream = function.element == nullptr ? nullptr : task.stream();
+  if (stream != nullptr) TRIUNE_RETURN_IF_ERROR(stream->Check());
   MessageWriter message(outgoing_, MessageKind::kRun);
   message.Put(RunHeader{.function = detail::RemoteRegistry::NumberOf(function),
                         .slot = slot,
                         .sequence = call.sequence,
                         .arguments = static_cast<uint32_t>(arguments.size()),
                         .attempt = call.attempt,
-                        .threads = task.actor_creation() ? task.actor_concurrency() : 1});
+                        .threads = task.actor_creation() ? task.actor_concurrency() : 1,
+                        .room = stream == nullptr ? 0 : stream->room(),
+                        .delivered = stream == nullptr ? 0 : stream->delivered()});
   const TaskOptions* options = task.options();
   message.Text(options == nullptr ? std::string_view() : options->name);
   if (arguments.size() != function.parameters.size()) {
@@ -294,7 +299,7 @@ void WorkerProcess::Await(std::vector<Ended>& ended, TimePoint deadline) {
       return;
     }
     if (must_return_.exchange(false)) return;
-    if (!ended.empty() || in_flight_ == 0 || (blocked() && in_flight_ > 1)) return;
+    if (!ended.empty() || in_flight_ == 0 || (nested_.blocked_by_objects() && in_flight_ > 1)) return;
     const TimePoint now = Now();
     if (now >= deadline) return;
     doorbell.WaitUntil(something,
@@ -379,9 +384,26 @@ Status WorkerProcess::Handle(MessageReader& message, std::vector<Ended>& ended) 
   switch (kind) {
     case MessageKind::kResult:
       return HandleResult(message, ended);
+    case MessageKind::kYield:
+      return HandleYield(message);
     default:
       return nested_.Handle(kind, message);
   }
+}
+
+Status WorkerProcess::HandleYield(MessageReader& message) {
+  const auto slot = message.Take<uint32_t>();
+  const auto sequence = message.Take<uint32_t>();
+  if (message.failed() || slot >= kSlots) return InvalidArgument("a yielded value that ends too early");
+  // Also of one that nobody wants: what lies in shared memory is given back so.
+  TRIUNE_ASSIGN_OR_RETURN(const ReceivedValue value, ReadValue(message, nested_));
+  Call& call = calls_[slot];
+  if (call.task.load() == nullptr || call.sequence != sequence) return {};
+  detail::GeneratorStream* const stream = call.task.load()->stream();
+  if (stream == nullptr || call.function->element == nullptr) {
+    return InvalidArgument("a value of a function that yields none");
+  }
+  return stream->Receive(*call.function->element, value.decoder);
 }
 
 Status WorkerProcess::HandleResult(MessageReader& message, std::vector<Ended>& ended) {

@@ -123,6 +123,7 @@ class WorkerProcess final : private NestedCalls::Worker {
   Status Receive(std::vector<Ended>& ended);
   Status Handle(MessageReader& message, std::vector<Ended>& ended);
   Status HandleResult(MessageReader& message, std::vector<Ended>& ended);
+  Status HandleYield(MessageReader& message);
   void EndAbandoned(std::vector<Ended>& ended);
   /// Those that had begun.
   void EndAll(const Status& astray, std::vector<Ended>& ended);

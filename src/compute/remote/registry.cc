@@ -61,6 +61,7 @@ void RemoteRegistry::Add(const char* raw, RemoteFunction function) {
   all.by_key.emplace(entry.function.key, &entry);
   all.by_name.emplace(entry.function.name, &entry);
   for (const ValueCodec* codec : entry.function.parameters) all.codecs.emplace(*codec->type, codec);
+  if (entry.function.element != nullptr) all.codecs.emplace(*entry.function.element->type, entry.function.element);
   if (entry.function.result != nullptr) all.codecs.emplace(*entry.function.result->type, entry.function.result);
 }
 

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "triune/core/detail/generator_frame.h"
 #include "triune/core/detail/names.h"
 #include "triune/core/detail/task.h"
 #include "triune/core/object_ref.h"
@@ -40,6 +41,11 @@ struct ResultOf<Status> {
 };
 template <>
 struct ResultOf<void> {
+  using Type = void;
+};
+/// Its values are objects of their own.
+template <typename T>
+struct ResultOf<Generator<T>> {
   using Type = void;
 };
 
@@ -188,6 +194,7 @@ class BoundTask final : public Base {
         arguments_.get());
   }
   void DropArguments() noexcept override {
+    if constexpr (requires { typename Base::Element; }) this->DropFrame();  // it may refer to them
     if (!std::exchange(this->has_arguments_, false)) return;
     arguments_.Destroy();
   }
@@ -225,6 +232,10 @@ class BoundTask final : public Base {
       return {};
     } else if constexpr (std::is_same_v<Returned, Status>) {
       return call();
+    } else if constexpr (IsGenerator<Returned>::value) {
+      static_assert(
+          requires { typename Base::Element; }, "a generator can't be a node of a DAG");
+      return this->Drive(call().Release());
     } else if constexpr (IsResult<Returned>::value) {
       Returned result = call();
       if (!result.ok()) return std::move(result).status();

@@ -55,6 +55,12 @@ class Engine : public TaskRunner {
   /// task that waits is not wanted any more, FailedPrecondition when it would wait for itself. May run the tasks of the
   /// objects on this thread.
   virtual Status WaitFor(std::span<Object* const> objects, size_t count, TimePoint deadline) = 0;
+  /// The same for one object that no task makes. Gives away its thread's place at once, since whoever makes it ready
+  /// may need that.
+  virtual Status Await(Object& object, TimePoint deadline) {
+    Object* one = &object;
+    return WaitFor({&one, 1}, 1, deadline);
+  }
   /// Whether a task can ever run with these options.
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
@@ -72,6 +78,10 @@ class Engine : public TaskRunner {
   virtual bool CancelAtDriver(Object&, bool /*recursive*/, bool /*force*/) { return false; }
   /// Null in the driver.
   virtual DriverActors* driver_actors() noexcept { return nullptr; }
+  /// From here to Unstall the generator waits for its consumers. When the session ends, nothing else runs, and so
+  /// nobody takes, its task is abandoned. `has_thread`: it blocks one meanwhile.
+  virtual void Stall(GeneratorStream&, bool /*has_thread*/) noexcept {}
+  virtual void Unstall(GeneratorStream&) noexcept {}
 
   /// What there is for tasks, actors and placement groups.
   virtual Resources& resources() noexcept = 0;

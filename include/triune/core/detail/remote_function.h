@@ -71,6 +71,7 @@ struct RemoteFunction {
   Status (*call)(RemoteInstance& instance, std::span<const Decoder> arguments, Encoder& result);
   /// Of a constructor: an actor of the class, which nobody has created yet.
   ActorCore* (*make_cell)(Engine& engine, ActorOptions options) = nullptr;
+  const ValueCodec* element = nullptr;  ///< Of a generator: what it yields, to the YieldSink of its thread.
 };
 
 /// All of this program, in the order in which they were registered, which is the same in each process that runs it.

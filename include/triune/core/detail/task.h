@@ -24,6 +24,7 @@ class Session;
 namespace triune::detail {
 
 class ActorCore;
+class GeneratorStream;
 class Task;
 
 /// What tasks need of whoever runs them.
@@ -154,6 +155,8 @@ class Task : public Object, public Runnable {
   /// Whether it keeps the value as it came; then there is no place for it, but Store.
   virtual bool keeps_stored() const noexcept { return false; }
   virtual void Store(StoredValue) {}
+  /// Where it puts what it yields; null when it is no generator.
+  virtual GeneratorStream* stream() noexcept { return nullptr; }
   bool elsewhere() const noexcept { return elsewhere_; }
   /// Whether it was announced before it could be queued.
   bool must_wait() const noexcept { return must_wait_; }
@@ -193,6 +196,7 @@ class Task : public Object, public Runnable {
  private:
   friend class ActorCore;
   friend class Dependency;
+  friend class GeneratorTask;
   void DependencyReady() noexcept {
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (Advance(kWaiting, kQueued)) {
