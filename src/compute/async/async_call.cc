@@ -84,7 +84,8 @@ bool AsyncCall::Suspend() noexcept {
   if ((state_.load() & kInterrupted) != 0 && task_.phase() == Task::kDone) return true;
   caller_ = current_frame->caller;
   Engine& engine = compute::EngineOf(task_);
-  if (grant_ == nullptr && task_.actor() == nullptr) grant_ = engine.KeepGrant();
+  const bool takes_grant = grant_ == nullptr && task_.actor() == nullptr;
+  if (takes_grant) grant_ = engine.KeepGrant();
   // Of the one who has the coroutine from here on; and the session does not end before it is queued again.
   task_.Ref();
   engine.BeginHolding();
@@ -102,6 +103,7 @@ bool AsyncCall::Suspend() noexcept {
   } else {
     state_.fetch_sub(kArming - kRunning);
   }
+  if (takes_grant) grant_ = nullptr;
   engine.EndHolding();
   task_.Unref();
   return true;
