@@ -10,9 +10,9 @@ namespace triune::detail {
 
 /// Those that have begun and are not over. Of whoever has the actor's turn, but for the inbox.
 struct ActorCore::Coroutines {
-  std::vector<ActorTask*> in_progress;       ///< They have a reference while they wait, or are due.
-  std::atomic<ActorTask*> inbox{nullptr};    ///< Those that are due, latest first; anybody adds to them.
-  ActorTask* due = nullptr;                  ///< Taken from the inbox, earliest first.
+  std::vector<ActorTask*> in_progress;     ///< They have a reference while they wait, or are due.
+  std::atomic<ActorTask*> inbox{nullptr};  ///< Those that are due, latest first; anybody adds to them.
+  ActorTask* due = nullptr;                ///< Taken from the inbox, earliest first.
 
   bool AnyDue() const noexcept { return due != nullptr || inbox.load() != nullptr; }
 };

@@ -414,9 +414,7 @@ TEST(AsyncActor, CallsOfACoroutineKeepTheirOrderWhereverItRuns) {
       if (i == 100) co_await late;
     }
   };
-  auto numbers = session.Submit([&caller, &session]() -> Async<void> {
-    co_await caller(session.Put(1));
-  });
+  auto numbers = session.Submit([&caller, &session]() -> Async<void> { co_await caller(session.Put(1)); });
   EXPECT_TRUE(session.Get(numbers).ok());
   const std::vector<int> order = *session.Get(log.Call(&Log::Numbers));
   EXPECT_EQ(order.size(), 200U);

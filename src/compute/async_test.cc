@@ -251,10 +251,11 @@ TEST(Async, ErrorsOfExceptionsSayWhere) {
   ASSERT_FALSE(error->stack.empty());
   EXPECT_NE(error->stack[0].find("ThrowsFarBelow"), std::string::npos) << error->stack[0];
   EXPECT_LT(error->stack.size(), 4U);
-  EXPECT_EQ(session.Get(session.Submit([]() -> Async<void> {
-                     throw 5;
-                     co_return;
-                   }))
+  EXPECT_EQ(session
+                .Get(session.Submit([]() -> Async<void> {
+                  throw 5;
+                  co_return;
+                }))
                 .code(),
             StatusCode::kUnknown);
 }
@@ -370,7 +371,7 @@ TEST(Async, LendsItsProcessorsAndKeepsItsOtherResources) {
     co_await opens;
     const bool same = RuntimeContext::gpu_ids() == gpus;
     co_await Sleep(milliseconds(1));
-    co_return same && gpus.size() == 1 && RuntimeContext::gpu_ids() == gpus;
+    co_return same&& gpus.size() == 1 && RuntimeContext::gpu_ids() == gpus;
   });
   AwaitValue(begun, true);
   // It would wait for ever otherwise.
@@ -516,9 +517,8 @@ TEST(Async, DestroysManyInsideOfEachOther) {
   Door door;
   std::atomic<int> live{0};
   std::atomic<int> depth{0};
-  auto deep = session.Submit([&, opens = door.reference()]() -> Async<int> {
-    co_return co_await Deep(live, depth, opens, 99'999);
-  });
+  auto deep = session.Submit(
+      [&, opens = door.reference()]() -> Async<int> { co_return co_await Deep(live, depth, opens, 99'999); });
   AwaitValue(depth, 100'000);
   session.Cancel(deep, {.force = true});
   EXPECT_EQ(KindOf(session.Get(deep).status()), ErrorKind::kTaskCancelled);

@@ -173,8 +173,8 @@ void Admission::Grant::GiveUp() noexcept {
 std::shared_ptr<detail::ActorLease> Admission::KeepGrant() {
   for (Use* use = Use::innermost; use != nullptr; use = use->outer_) {
     if (use->holding_ == nullptr) continue;
-    const bool is_its = &use->admission_ == this && use->grant_ != nullptr &&
-                        detail::current_frame->outer == use->frame_;
+    const bool is_its =
+        &use->admission_ == this && use->grant_ != nullptr && detail::current_frame->outer == use->frame_;
     return is_its ? std::make_shared<KeptGrant>(*use->grant_) : nullptr;
   }
   return nullptr;

@@ -59,7 +59,7 @@ struct Frame {
   Frame* outer;
   int attempt = 0;
   uint64_t caller = 0;  ///< See CallerId; 0: none given yet.
-  bool waits = false;  ///< The function is a coroutine, and does not run any more.
+  bool waits = false;   ///< The function is a coroutine, and does not run any more.
   /// In a process for tasks: whether it is cancelled is to be read here.
   const std::atomic<uint32_t>* stage = nullptr;
 };
