@@ -548,6 +548,7 @@ bool ActorCore::SeeToKill() noexcept {
   if (active_.load() != 0) {
     // Nobody knows when those that run return: the others need not wait for that.
     if (kill_.load() == kForGood && !is_closed_.load()) Die(Killed());
+    AbandonCoroutines(kill_.load() == kForGood ? Killed() : Restarted());
     return false;
   }
   if (creation_pending_ && kill_.load() == kRestart) {

@@ -76,7 +76,7 @@ void ActorCore::Resume(Pointer<ActorTask> task) noexcept {
   Settle(*task);
 }
 
-void ActorCore::EndCoroutines(const Status& why) noexcept {
+void ActorCore::AbandonCoroutines(const Status& why) noexcept {
   if (coroutines_ == nullptr) return;
   std::vector<Pointer<Task>> calls;
   for (ActorTask* task : coroutines_->in_progress) calls.emplace_back(Pointer<Task>(task));
@@ -85,6 +85,11 @@ void ActorCore::EndCoroutines(const Status& why) noexcept {
     // Whoever has abandoned it before may not be that far yet.
     task->async_call()->Interrupt();
   }
+}
+
+void ActorCore::EndCoroutines(const Status& why) noexcept {
+  if (coroutines_ == nullptr) return;
+  AbandonCoroutines(why);
   // They come one by one: whoever queues the last may not be that far yet, either.
   compute::Spinner spinner;
   while (!coroutines_->in_progress.empty()) {

@@ -304,26 +304,32 @@ TEST(AsyncActor, KillEndsThoseThatWait) {
 }
 
 TEST(AsyncActor, KillDoesNotWaitForAMethodThatRuns) {
-  Watch watch;
   Session session({.cpus = 2});
-  Door door;
-  std::atomic<bool> held{false};
-  std::atomic<bool> let_go{false};
   struct Holder {
     Async<int> Wait(ObjectRef<int> awaited) { co_return co_await awaited; }
-    void Hold(std::atomic<bool>* began, std::atomic<bool>* may_end) {
+    void Hold(std::shared_ptr<std::atomic<bool>> began, std::shared_ptr<std::atomic<bool>> may_end) {
       *began = true;
       while (!*may_end) std::this_thread::yield();
     }
   };
-  auto actor = session.CreateActor<Holder>();
-  auto waits = actor.Call(&Holder::Wait, door.reference());
-  auto runs = actor.Call(&Holder::Hold, &held, &let_go);
-  while (!held) std::this_thread::yield();
-  actor.Kill();
-  EXPECT_EQ(KindOf(session.Get(waits).status()), ErrorKind::kActorDied);
-  EXPECT_EQ(KindOf(session.Get(runs)), ErrorKind::kActorDied);
-  let_go = true;
+  for (int max_concurrency : {1, 5}) {
+    for (bool restart : {false, true}) {
+      Door door;
+      auto held = std::make_shared<std::atomic<bool>>(false);
+      auto let_go = std::make_shared<std::atomic<bool>>(false);
+      auto actor = session.CreateActor<Holder>(ActorOptions{.max_restarts = 1, .max_concurrency = max_concurrency});
+      auto waits = actor.Call(&Holder::Wait, door.reference());
+      auto runs = actor.Call(&Holder::Hold, held, let_go);
+      while (!*held) std::this_thread::yield();
+      actor.Kill(restart);
+      const ErrorKind kind = restart ? ErrorKind::kActorUnavailable : ErrorKind::kActorDied;
+      EXPECT_EQ(KindOf(session.Get(waits).status()), kind);
+      EXPECT_EQ(KindOf(session.Get(runs)), kind);
+      *let_go = true;
+      door.Open();
+      EXPECT_EQ(session.Get(actor.Call(&Holder::Wait, door.reference())).ok(), restart);
+    }
+  }
 }
 
 TEST(AsyncActor, ARestartEndsThoseThatWaitAndKeepsTheOthers) {

@@ -210,11 +210,15 @@ inline Async<void> AsyncPromiseOf<void>::get_return_object() noexcept {
 
 /// All values, in their order, when all are there. Throws the error of the first that has failed, in their order.
 template <typename T>
+  requires(!std::is_void_v<T>)
 Async<std::vector<T>> WhenAll(std::vector<ObjectRef<T>> references) {
   std::vector<T> values;
   values.reserve(references.size());
   for (const ObjectRef<T>& reference : references) values.push_back(co_await reference);
   co_return values;
+}
+inline Async<void> WhenAll(std::vector<ObjectRef<void>> references) {
+  for (const ObjectRef<void>& reference : references) co_await reference;
 }
 template <typename... T>
   requires(sizeof...(T) > 0 && (!std::is_void_v<T> && ...))

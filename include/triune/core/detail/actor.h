@@ -163,7 +163,9 @@ class ActorCore : public Runnable, public TaskRunner {
   bool ResumeOne() noexcept;
   bool CollectDue() noexcept;
   void Resume(Pointer<ActorTask> task) noexcept;
-  /// Those that wait fail; their variables are destroyed.
+  /// Those that wait fail. They come once more, to be destroyed.
+  void AbandonCoroutines(const Status& why) noexcept;
+  /// And are destroyed.
   void EndCoroutines(const Status& why) noexcept;
   void CallDone(ActorTask& task) noexcept;
   void Settle(ActorTask& task) noexcept;

@@ -134,7 +134,7 @@ class AsyncPromiseOf final : public AsyncPromise {
     return Async<T>(*this);
   }
   template <typename U = T>
-    requires std::is_constructible_v<T, U&&>
+    requires std::is_convertible_v<U&&, T>
   void return_value(U&& value) {
     value_.emplace(std::forward<U>(value));
   }
