@@ -176,9 +176,10 @@ TEST(Async, WhenAllGivesAllInTheirOrder) {
   second.Open(2);
   first.Open(1);
   EXPECT_EQ(*session.Get(all), "x121");
-  auto of_void = session.Submit([&]() -> Async<void> {
-    co_await WhenAll(std::vector{Session::Current()->Submit(Nothing), Session::Current()->Submit(Nothing)});
-  });
+  auto of_void =
+      session.Submit([nothing = std::vector{session.Submit(Nothing), session.Submit(Nothing)}]() -> Async<void> {
+        co_await WhenAll(nothing);
+      });
   EXPECT_TRUE(session.Get(of_void).ok());
   Door failing;
   auto fails = session.Submit([refs = std::vector{first.reference(), failing.reference()}]() -> Async<size_t> {
