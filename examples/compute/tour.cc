@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using triune::ActorHandle;
 using triune::ActorOptions;
+using triune::AsResult;
+using triune::Async;
 using triune::Bind;
 using triune::ErrorKindName;
 using triune::Generator;
@@ -29,9 +31,11 @@ using triune::PlacementStrategy;
 using triune::Result;
 using triune::RuntimeContext;
 using triune::Session;
+using triune::Sleep;
 using triune::Status;
 using triune::StatusCode;
 using triune::TaskError;
+using triune::WhenAll;
 
 int Square(int x) { return x * x; }
 int Add(int a, int b) { return a + b; }
@@ -260,6 +264,43 @@ Status ManyAtOnce(Session& session) {
   return {};
 }
 
+/// Its methods are coroutines: while one waits, the actor does something else.
+class Fetcher {
+ public:
+  Async<int> Sum(ObjectRef<int> a, ObjectRef<int> b) {
+    const int first = co_await a;                     // throws a StatusError if there is no value
+    ++answers_;                                       // never two at the same time: no lock
+    const Result<int> second = co_await AsResult(b);  // or the error as it is
+    co_await Sleep(milliseconds(1));
+    co_return first + (second.ok() ? *second : 0);
+  }
+  int Answers() const { return answers_; }
+
+ private:
+  int answers_ = 0;
+};
+
+Async<int> SumOfSquares(int n) {
+  std::vector<ObjectRef<int>> squares;
+  for (int i = 1; i <= n; ++i) squares.push_back(Session::Current()->Submit(Square, i));
+  int sum = 0;
+  for (int square : co_await WhenAll(squares)) sum += square;
+  co_return sum;
+}
+
+Status Coroutines(Session& session) {
+  auto fetcher = session.CreateActor<Fetcher>();
+  std::vector<ObjectRef<int>> sums;
+  for (int i = 0; i < 100; ++i) {
+    auto square = session.Submit(Square, i);
+    sums.push_back(fetcher.Call(&Fetcher::Sum, square, square));  // all of them wait at the same time
+  }
+  TRIUNE_ASSIGN_OR_RETURN(int last, session.Get(sums.back()));
+  TRIUNE_ASSIGN_OR_RETURN(int total, session.Get(session.Submit(SumOfSquares, 10)));
+  std::printf("in coroutines: %d, %d\n", last, total);
+  return {};
+}
+
 Status Resources(Session& session) {
   // Takes its processors from others as long as it runs.
   auto wide = session.With({.cpus = 2, .memory = 1e6}).Submit(Square, 3);
@@ -337,6 +378,7 @@ Status Run() {
   TRIUNE_RETURN_IF_ERROR(NamedActors(session));
   TRIUNE_RETURN_IF_ERROR(Restarts(session));
   TRIUNE_RETURN_IF_ERROR(ManyAtOnce(session));
+  TRIUNE_RETURN_IF_ERROR(Coroutines(session));
   TRIUNE_RETURN_IF_ERROR(Resources(session));
   TRIUNE_RETURN_IF_ERROR(PlacementGroups(session));
   TRIUNE_RETURN_IF_ERROR(Dags(session));

@@ -10,6 +10,7 @@
 
 #include "triune/core/actor.h"            // IWYU pragma: export
 #include "triune/core/actor_options.h"    // IWYU pragma: export
+#include "triune/core/async.h"            // IWYU pragma: export
 #include "triune/core/dag.h"              // IWYU pragma: export
 #include "triune/core/errors.h"           // IWYU pragma: export
 #include "triune/core/generator.h"        // IWYU pragma: export
@@ -19,5 +20,6 @@
 #include "triune/core/runtime_context.h"  // IWYU pragma: export
 #include "triune/core/runtime_env.h"      // IWYU pragma: export
 #include "triune/core/session.h"          // IWYU pragma: export
+#include "triune/core/status_error.h"     // IWYU pragma: export
 #include "triune/core/task_options.h"     // IWYU pragma: export
 #include "triune/status.h"                // IWYU pragma: export

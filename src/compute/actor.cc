@@ -1,6 +1,7 @@
 #include "triune/core/detail/actor.h"
 
 #include "base/clock.h"
+#include "compute/actor_coroutines.h"
 #include "compute/actor_directory.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
@@ -481,13 +482,17 @@ void ActorCore::TakeTurn(const Object* until) noexcept {
 void ActorCore::TakeTurnWith(bool lease, const Object* until) noexcept {
   turn_has_lease_ = lease;
   for (int calls = 0;; ++calls) {
-    const bool may_run_calls = SeeToInstance() && !is_full();
+    const bool has_instance = SeeToInstance();
+    const bool may_run_calls = has_instance && !is_full();
     const bool is_enough = calls >= kCallsPerTurn || (until != nullptr && until->ready());
-    if (may_run_calls && is_enough && (outbox_ != nullptr || inbox_.load() != nullptr || host_is_busy())) {
+    const bool may_resume = has_instance && coroutines_ != nullptr;
+    if (is_enough && ((may_run_calls && (outbox_ != nullptr || inbox_.load() != nullptr || host_is_busy())) ||
+                      (may_resume && coroutines_->AnyDue()))) {
       turn_.store(kQueued);
       QueueTurn();
       return;
     }
+    if (may_resume && ResumeOne()) continue;
     if (ActorTask* task = may_run_calls && host_has_room() ? Take() : nullptr) {
       if (kill_.load() == kNoKill) {
         Handle(*task);
@@ -496,8 +501,10 @@ void ActorCore::TakeTurnWith(bool lease, const Object* until) noexcept {
         task->next_ = outbox_;
         outbox_ = task;
       }
+      if (coroutines_ != nullptr) CollectDue();
       continue;
     }
+    if (may_resume && CollectDue()) continue;
     if (host_is_busy()) {
       AwaitHost();
       continue;
@@ -543,6 +550,7 @@ bool ActorCore::SeeToKill() noexcept {
   if (active_.load() != 0) {
     // Nobody knows when those that run return: the others need not wait for that.
     if (kill_.load() == kForGood && !is_closed_.load()) Die(Killed());
+    AbandonCoroutines(kill_.load() == kForGood ? Killed() : Restarted());
     return false;
   }
   if (creation_pending_ && kill_.load() == kRestart) {
@@ -552,10 +560,9 @@ bool ActorCore::SeeToKill() noexcept {
   }
   const bool may_restart = can_restart();
   const uint32_t request = kill_.exchange(kNoKill);
-  EndCallsInHost(request == kRestart && may_restart
-                     ? compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
-                                          Name() + " was restarted while the call ran", Name())
-                     : Killed());
+  const Status why = request == kRestart && may_restart ? Restarted() : Killed();
+  EndCallsInHost(why);
+  EndCoroutines(why);
   EndInstance(true);
   if (creation_pending_) creation_->Abandon(Killed());
   if (request == kRestart && may_restart && !creation_pending_) {
@@ -570,6 +577,11 @@ bool ActorCore::SeeToKill() noexcept {
   }
   EndLease();
   return true;
+}
+
+Status ActorCore::Restarted() const {
+  return compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
+                            Name() + " was restarted while the call ran", Name());
 }
 
 Status ActorCore::Killed() const {
@@ -651,6 +663,8 @@ void ActorCore::RunCall(Pointer<ActorTask> task) noexcept {
   } else if (hosted()) {
     if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
     RunInHost(std::move(task));
+  } else if (task->async_call() != nullptr) {
+    RunCoroutine(std::move(task));
   } else if (serial()) {
     if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
     BeginCall(*task);
@@ -714,21 +728,18 @@ void ActorCore::Kill(bool restart) noexcept {
   }
   // Whoever has the turn may see to the rest later; the name is free at once.
   if (for_good && directory_ != nullptr) directory_->Remove(*this);
-  auto why = [&] {
-    return for_good ? Killed()
-                    : compute::MakeError(ErrorKind::kActorUnavailable, StatusCode::kUnavailable,
-                                         Name() + " was restarted while the call ran", Name());
-  };
+  auto why = [&] { return for_good ? Killed() : Restarted(); };
   std::vector<Pointer<Task>> running;
-  if (serial() || hosted()) {
-    // While a method runs, whoever has the turn touches nothing; it may be long before it does again.
-    if (Task* task = LockCurrent()) {
-      // A constructor that runs makes a new one in any case.
-      if (for_good || !task->actor_creation()) running.emplace_back(task);
-      if (for_good) Die(why());
-      if (ActorHost* host = awaited_host_.load()) host->Interrupt();
-      UnlockCurrent(*task);
+  // While a method runs in the turn, whoever has that touches nothing; it may be long before it does again.
+  if (Task* task = LockCurrent()) {
+    // A constructor that runs makes a new one in any case.
+    if (for_good || !task->actor_creation()) running.emplace_back(task);
+    if (coroutines_ != nullptr) {
+      for (ActorTask* waiting : coroutines_->in_progress) running.emplace_back(Pointer<Task>(waiting));
     }
+    if (for_good) Die(why());
+    if (ActorHost* host = awaited_host_.load()) host->Interrupt();
+    UnlockCurrent(*task);
   }
   // Where it has a process of its own, whoever has the turn knows which of the calls have begun.
   if (!serial() && !hosted()) {

@@ -3,6 +3,7 @@
 #include "compute/sleeping_tasks.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
+#include "triune/core/detail/async_call.h"
 
 namespace triune::detail {
 namespace {
@@ -39,8 +40,6 @@ void TaskRunner::RunElsewhere(Task& task) noexcept {
   task.Unref();
 }
 
-void Task::Conclude(Status first) noexcept { Execute(&first); }
-
 bool Task::GiveBack() noexcept {
   if (Advance(kRunning, kQueued)) return true;
   DropArguments();
@@ -70,17 +69,22 @@ bool Task::WantsRetry(int left, int attempt, Status& status) noexcept {
   }
 }
 
-void Task::Execute(const Status* first) noexcept {
+bool Task::Execute(const Status* first) noexcept {
   Frame frame{.task = *this, .outer = current_frame, .attempt = attempts_};
   current_frame = &frame;
   int left = retries() - attempts_;
   Status status;
   for (;; --left, ++frame.attempt) {
     status = first != nullptr ? *std::exchange(first, nullptr) : Try(frame.attempt, left <= 0 && !keep_arguments_);
+    if (frame.waits) {
+      current_frame = frame.outer;
+      return false;
+    }
     if (!WantsRetry(left, frame.attempt, status)) break;
   }
   current_frame = frame.outer;
   End(std::move(status));
+  return true;
 }
 
 void Task::End(Status status) noexcept {
@@ -110,7 +114,10 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   } while (!Advance(before, kDone) && ((before = phase()), true));
   // Told only now: it would be done at once otherwise, as if nobody had cancelled it.
   SetCancelled(with_children);
-  if (before == kRunning) compute::InterruptSleep(*this);
+  if (before == kRunning) {
+    compute::InterruptSleep(*this);
+    if (AsyncCall* call = async_call()) call->Interrupt();
+  }
   if (before == kRunning && elsewhere_) runner_.InterruptElsewhere(*this);
   if (before == kRunning && !though_running) return true;
   if (before == kQueued) DropArguments();

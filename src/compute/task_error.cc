@@ -9,6 +9,7 @@
 
 #include "compute/stack/thrown_from.h"
 #include "triune/core/detail/names.h"
+#include "triune/core/status_error.h"
 
 namespace triune::compute {
 namespace {
@@ -23,6 +24,10 @@ Status Describe(const std::string& prefix, TaskError& error, int depth) {
   error.stack = StackOfCurrentException();
   try {
     throw;
+  } catch (const StatusError& exception) {
+    // As if it had been returned.
+    if (exception.status().detail() != nullptr) error.cause = exception.status();
+    return exception.status();
   } catch (const std::bad_alloc& exception) {
     error.exception_type = detail::TypeName(typeid(exception));
     return ResourceExhausted(prefix + "ran out of memory");

@@ -178,6 +178,7 @@ visits: 1
 killed: ACTOR_DIED
 after the restart: 10
 hits: 100
+in coroutines: 19602, 385
 processors: 4
 in the group: 19
 removed: ACTOR_DIED

@@ -32,7 +32,8 @@ struct ActorOptions {
   bool capture_child_tasks = false;
   /// How often it is made anew after it was killed (and, in a process of its own, died); -1: always.
   int max_restarts = 0;
-  /// Calls that run at the same time; then the actor's own methods must be thread-safe.
+  /// Calls that run at the same time; then the actor's own methods must be thread-safe. Of coroutines (async.h): calls
+  /// that have begun and are not over, of which still only one runs; 1 stands for 1000.
   int max_concurrency = 1;
   /// Calls that may wait; one more fails with kPendingCallsLimit. 0: as many as memory has room for.
   size_t max_pending_calls = 0;

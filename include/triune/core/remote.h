@@ -38,6 +38,8 @@ Status CallAndEncode(Call&& call, Encoder& encoder) {
     return {};
   } else if constexpr (std::is_same_v<std::remove_cvref_t<R>, Status>) {
     return call();
+  } else if constexpr (IsAsync<std::remove_cvref_t<R>>::value) {
+    return CallAndEncode([&] { return RunToEnd(call()); }, encoder);
   } else if constexpr (IsResult<std::remove_cvref_t<R>>::value) {
     auto result = call();
     if (!result.ok()) return std::move(result).status();

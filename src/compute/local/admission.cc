@@ -133,7 +133,7 @@ void Admission::Finish(Grant& grant) noexcept {
   {
     Locked lock(*this);
     ledger_.Return(grant.holding_);
-    --granted_threads_;
+    if (!grant.is_kept_) --granted_threads_;
     if (auto group = groups_.find(grant.holding_.group); group != groups_.end()) group->second.grants.erase(&grant);
     // What waits in the pool comes next, in case these would have all processors all the time.
     if (grant.holding_.group == 0) pools_turn_ = pool_.AnyQueued();
@@ -152,11 +152,50 @@ void Admission::GiveBack(Lease& lease) noexcept {
 
 void Admission::Grant::Run() noexcept {
   {
-    Use use(from_, &holding_, true);
+    Use use(from_, &holding_, true, this);
     task_->Run();
   }
+  if (is_kept_) {
+    Locked lock(from_);
+    --from_.granted_threads_;
+    from_.ledger_.Count(holding_, -1, 1);
+    from_.TryAdmit();
+  }
+  GiveUp();
+}
+
+void Admission::Grant::GiveUp() noexcept {
+  if (owners_.fetch_sub(1) != 1) return;
   from_.Finish(*this);
   delete this;
+}
+
+std::shared_ptr<detail::ActorLease> Admission::KeepGrant() {
+  for (Use* use = Use::innermost; use != nullptr; use = use->outer_) {
+    if (use->holding_ == nullptr) continue;
+    const bool is_its =
+        &use->admission_ == this && use->grant_ != nullptr && detail::current_frame->outer == use->frame_;
+    return is_its ? std::make_shared<KeptGrant>(*use->grant_) : nullptr;
+  }
+  return nullptr;
+}
+
+void Admission::KeptGrant::Around(const std::function<void()>& body) noexcept {
+  Admission& admission = grant_.from_;
+  {
+    Locked lock(admission);
+    ++admission.granted_threads_;
+    admission.ledger_.Count(grant_.holding_, 1, -1);
+    admission.pool_.SetLimit(admission.ThreadsBeside(0));
+  }
+  {
+    Use use(admission, &grant_.holding_, true);
+    body();
+  }
+  Locked lock(admission);
+  --admission.granted_threads_;
+  admission.ledger_.Count(grant_.holding_, -1, 1);
+  admission.TryAdmit();
 }
 
 void Admission::Lease::Schedule(detail::Runnable& work) noexcept {

@@ -62,6 +62,8 @@ class Admission final : public WorkerPool::Watcher,
   /// On a thread that runs with something, around waiting: others may have the processors meanwhile.
   static void BeginBlocking() noexcept;
   static void EndBlocking() noexcept;
+  /// See Engine: while nobody is in Around, others may have the processors.
+  std::shared_ptr<detail::ActorLease> KeepGrant();
   /// Of the task on this thread.
   static const std::vector<int>& Gpus() noexcept;
 
@@ -76,6 +78,7 @@ class Admission final : public WorkerPool::Watcher,
 
  private:
   class Grant;
+  class KeptGrant;
   class Lease;
   class Turn;
   class Use;

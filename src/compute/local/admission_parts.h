@@ -1,6 +1,8 @@
 // What Admission gives: to tasks, and to actors.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -32,10 +34,12 @@ class Admission::Locked {
 class Admission::Use {
  public:
   /// `holding`: null when it is only for the thread.
-  Use(Admission& admission, Holding* holding, bool has_thread)
+  /// `grant`: of the task that begins on this thread.
+  Use(Admission& admission, Holding* holding, bool has_thread, Grant* grant = nullptr)
       : admission_(admission),
         holding_(holding),
         has_thread_(has_thread),
+        grant_(grant),
         frame_(detail::current_frame),
         outer_(std::exchange(innermost, this)) {}
   ~Use() { innermost = outer_; }
@@ -60,6 +64,7 @@ class Admission::Use {
   Admission& admission_;
   Holding* const holding_;
   const bool has_thread_;
+  Grant* const grant_;
   detail::Frame* const frame_;
   Use* const outer_;
 };
@@ -73,10 +78,33 @@ class Admission::Grant final : public detail::Runnable {
   }
   void Run() noexcept override;
   bool DropIfStale() noexcept override { return false; }
+  /// The task goes on later, on other threads. By the thread that is in Run; from then on there is one more who has it.
+  void Keep() noexcept {
+    is_kept_ = true;
+    owners_.fetch_add(1);
+  }
+  void GiveUp() noexcept;
 
   Admission& from_;
   detail::Pointer<detail::Task> task_;  ///< Somebody may want to cancel it, to the very end.
   Holding holding_;
+  bool is_kept_ = false;  ///< Of the thread that is in Run.
+
+ private:
+  std::atomic<int> owners_{1};
+};
+
+/// The grant of a task that has no thread; given back when this goes, which is before the session ends.
+class Admission::KeptGrant final : public detail::ActorLease {
+ public:
+  explicit KeptGrant(Grant& grant) : grant_(grant) { grant_.Keep(); }
+  ~KeptGrant() override { grant_.GiveUp(); }
+  void Schedule(detail::Runnable& work) noexcept override { grant_.from_.pool_.Enqueue(work); }
+  void Around(const std::function<void()>& body) noexcept override;
+  void Release() noexcept override {}
+
+ private:
+  Grant& grant_;
 };
 
 /// What an actor has been given.

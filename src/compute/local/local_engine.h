@@ -35,6 +35,9 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   Status Await(detail::Object& object, TimePoint deadline) override;
   Status Check(const TaskOptions& options) override;
   void AbandonAt(detail::Task& task, TimePoint deadline) override { timer_.AbandonAt(task, deadline); }
+  void SetAlarm(detail::Alarm& alarm, TimePoint time) override { timer_.Set(alarm, time); }
+  bool StopAlarm(detail::Alarm& alarm) noexcept override { return timer_.Stop(alarm); }
+  std::shared_ptr<detail::ActorLease> KeepGrant() override { return admission_->KeepGrant(); }
   Result<std::unique_ptr<detail::ActorHost>> MakeActorHost(const RuntimeEnv& environment) override {
     return MakeProcessActorHost(processes_, environment);
   }

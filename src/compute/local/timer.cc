@@ -1,27 +1,36 @@
 #include "compute/local/timer.h"
 
+#include <utility>
+
 #include "base/clock.h"
 #include "compute/task_error.h"
 
 namespace triune::compute {
 
 /// Hears when its task is done; deletes itself then, unless its time had come before that.
-class Timer::Entry final : public detail::Waiter {
+class Timer::Entry final : public detail::Waiter, public detail::Alarm {
  public:
   Entry(Timer& timer, detail::Task& task) : timer_(timer), task_(task) {}
 
   void OnReady(detail::Object&) noexcept override {
-    {
-      std::lock_guard lock(timer_.mutex_);
-      if (listed_) timer_.entries_.erase(at_);
-    }
+    timer_.Stop(*this);
     delete this;
   }
+  /// It is not done, or the one who has done it waits for the mutex: the task is still there.
+  void BeforeTime() noexcept override { due_ = detail::Pointer<detail::Task>(&task_); }
+  void OnTime() noexcept override {
+    const auto task = std::move(due_);
+    // When that says no, the task is done after all, and this hears of it.
+    if (task->RemoveWaiter(*this)) delete this;
+    task->Abandon(MakeError(ErrorKind::kDeadlineExceeded, StatusCode::kDeadlineExceeded,
+                            task->Name() + " was not done within its timeout", task->Name()),
+                  true);
+  }
 
+ private:
   Timer& timer_;
   detail::Task& task_;
-  bool listed_ = true;  // under the timer's mutex, as is all that follows
-  std::multimap<TimePoint, Entry*>::iterator at_;
+  detail::Pointer<detail::Task> due_;
 };
 
 Timer::~Timer() {
@@ -35,41 +44,45 @@ Timer::~Timer() {
 
 void Timer::AbandonAt(detail::Task& task, TimePoint deadline) {
   auto* entry = new Entry(*this, task);
-  {
-    std::lock_guard lock(mutex_);
-    entry->at_ = entries_.emplace(deadline, entry);
-    if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
-    if (entry->at_ == entries_.begin()) wake_.notify_one();
-  }
+  Set(*entry, deadline);
   if (!task.AddWaiter(*entry)) entry->OnReady(task);
+}
+
+void Timer::Set(detail::Alarm& alarm, TimePoint time) {
+  std::lock_guard lock(mutex_);
+  alarm.at_ = alarms_.emplace(time, &alarm);
+  alarm.is_set_ = true;
+  if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
+  if (alarm.at_ == alarms_.begin()) wake_.notify_one();
+}
+
+bool Timer::Stop(detail::Alarm& alarm) noexcept {
+  std::lock_guard lock(mutex_);
+  if (!std::exchange(alarm.is_set_, false)) return false;
+  alarms_.erase(alarm.at_);
+  return true;
 }
 
 void Timer::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (entries_.empty()) {
+    if (alarms_.empty()) {
       wake_.wait(lock);
       continue;
     }
-    TimePoint next = entries_.begin()->first;
+    TimePoint next = alarms_.begin()->first;
     if (Clock::System().Now() < next) {
       wake_.wait_until(lock, next);
       continue;
     }
-    Entry* entry = entries_.begin()->second;
-    entries_.erase(entries_.begin());
-    entry->listed_ = false;
-    // It is not done, or the one who has done it waits for the mutex: the task is still there.
-    detail::Pointer<detail::Task> task(&entry->task_);
+    detail::Alarm* alarm = alarms_.begin()->second;
+    alarms_.erase(alarms_.begin());
+    alarm->is_set_ = false;
+    alarm->BeforeTime();
     // As long as it is not done with this the pool is not idle.
     pool_.BeginHolding();
     lock.unlock();
-    // When that says no, the task is done after all, and the entry hears of it.
-    if (task->RemoveWaiter(*entry)) delete entry;
-    task->Abandon(MakeError(ErrorKind::kDeadlineExceeded, StatusCode::kDeadlineExceeded,
-                            task->Name() + " was not done within its timeout", task->Name()),
-                  true);
-    task = {};
+    alarm->OnTime();
     pool_.EndHolding();
     lock.lock();
   }

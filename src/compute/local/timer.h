@@ -1,4 +1,4 @@
-// Tasks whose time runs out.
+// Tasks whose time runs out, and others that want to be told at a time.
 #pragma once
 
 #include <condition_variable>
@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "compute/local/worker_pool.h"
+#include "triune/core/detail/alarm.h"
 #include "triune/core/detail/task.h"
 #include "triune/time.h"
 
@@ -24,6 +25,10 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
 
   void AbandonAt(detail::Task& task, TimePoint deadline);
+  /// The pool must not end before it has rung or is stopped.
+  void Set(detail::Alarm& alarm, TimePoint time);
+  /// False when its time has come, or it was not set.
+  bool Stop(detail::Alarm& alarm) noexcept;
 
  private:
   class Entry;
@@ -32,7 +37,7 @@ class Timer {
   WorkerPool& pool_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::multimap<TimePoint, Entry*> entries_;
+  std::multimap<TimePoint, detail::Alarm*> alarms_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -108,6 +108,8 @@ class ActorCore : public Runnable, public TaskRunner {
   /// Calls that wait or run fail. With `restart` those that wait do not, and there is a new actor for them, as long as
   /// the options allow one.
   void Kill(bool restart) noexcept;
+  /// A call whose coroutine waits can go on. Takes over a reference.
+  void ResumeSoon(ActorTask& task) noexcept;
   /// Kills it for good: what it has is needed no more.
   void PlacementGroupRemoved() noexcept;
   /// Once: it has what its options ask for.
@@ -162,6 +164,15 @@ class ActorCore : public Runnable, public TaskRunner {
   ActorTask* Take() noexcept;
   void Handle(ActorTask& task) noexcept;
   void RunCall(Pointer<ActorTask> task) noexcept;
+  void RunCoroutine(Pointer<ActorTask> task) noexcept;
+  /// Goes on with one that is due; false when there is none. All that are due come before the next new call.
+  bool ResumeOne() noexcept;
+  bool CollectDue() noexcept;
+  void Resume(Pointer<ActorTask> task) noexcept;
+  /// Those that wait fail. They come once more, to be destroyed.
+  void AbandonCoroutines(const Status& why) noexcept;
+  /// And are destroyed.
+  void EndCoroutines(const Status& why) noexcept;
   void CallDone(ActorTask& task) noexcept;
   void Settle(ActorTask& task) noexcept;
   /// False when calls must wait, for the constructor or for those that run in an actor that is to end.
@@ -170,6 +181,7 @@ class ActorCore : public Runnable, public TaskRunner {
   void Construct() noexcept;
   void Die(Status why) noexcept;
   Status Killed() const;
+  Status Restarted() const;
   /// Destroys the actor; at once, where that can be done: in a process of its own.
   void EndInstance(bool at_once) noexcept;
   /// In a call, when the process of the actor is gone: makes another, or dies.
@@ -200,9 +212,12 @@ class ActorCore : public Runnable, public TaskRunner {
   /// The task that runs, or null; then the lock is not taken.
   Task* LockCurrent() noexcept;
   void UnlockCurrent(Task& task) noexcept { current_.store(reinterpret_cast<uintptr_t>(&task)); }
-  bool is_full() const noexcept {
-    return !serial() && active_.load() >= static_cast<uint32_t>(options_.max_concurrency);
-  }
+  /// Whether as many calls are in progress as may be.
+  bool is_full() const noexcept { return (coroutines_ != nullptr || !serial()) && HasMostInProgress(); }
+  bool HasMostInProgress() const noexcept;
+
+  /// Calls that are coroutines.
+  struct Coroutines;
 
   Engine& engine_;
   const ActorOptions options_;
@@ -229,6 +244,7 @@ class ActorCore : public Runnable, public TaskRunner {
   int restarts_ = 0;
   ActorTask* outbox_ = nullptr;  ///< Taken from the inbox, earliest first.
   std::unique_ptr<HeldBack> held_back_;
+  std::unique_ptr<Coroutines> coroutines_;  ///< From the first on.
   Pointer<CreationTask> creation_;
   ObjectPointer stands_for_;
   Status death_;

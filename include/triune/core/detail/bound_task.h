@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "triune/core/detail/async_call.h"
 #include "triune/core/detail/generator_frame.h"
 #include "triune/core/detail/names.h"
 #include "triune/core/detail/task.h"
@@ -26,7 +27,7 @@ struct IsResult : std::false_type {};
 template <typename T>
 struct IsResult<Result<T>> : std::true_type {};
 
-/// What a function's return type is the result of: Result<T> stands for T, Status for void.
+/// What a function's return type is the result of: Result<T> stands for T, Status for void, Async<T> for what T does.
 template <typename T>
 struct ResultOf {
   using Type = std::remove_cvref_t<T>;
@@ -35,6 +36,8 @@ template <typename T>
 struct ResultOf<Result<T>> {
   using Type = T;
 };
+template <typename T>
+struct ResultOf<Async<T>> : ResultOf<T> {};
 template <>
 struct ResultOf<Status> {
   using Type = void;
@@ -129,9 +132,15 @@ template <typename Function, typename... Stored>
   requires kRepeatable<Function, Stored...>
 struct CallResult<Function, Stored...> : std::invoke_result<Function&, decltype(std::declval<Stored&>().Look())...> {};
 
+template <typename Function, typename... Stored>
+inline constexpr bool kIsCoroutine =
+    IsAsync<std::remove_cvref_t<typename CallResult<Function, Stored...>::type>>::value;
+
 /// `Base` is Task, or what an actor makes of it.
 template <typename Base, typename Function, typename R, typename... Stored>
-class BoundTask final : public Base {
+class BoundTask final : public std::conditional_t<kIsCoroutine<Function, Stored...>, CoroutineTask<Base>, Base> {
+  using Parent = std::conditional_t<kIsCoroutine<Function, Stored...>, CoroutineTask<Base>, Base>;
+
  public:
   /// `base`: what the base's constructor wants.
   template <typename... OfBase, typename... Arguments>
@@ -160,7 +169,7 @@ class BoundTask final : public Base {
 
   template <size_t... I, typename... OfBase>
   BoundTask(std::index_sequence<I...>, std::tuple<OfBase...>& base, Function function)
-      : Base(std::forward<OfBase>(std::get<I>(base))...), function_(std::move(function)) {
+      : Parent(std::forward<OfBase>(std::get<I>(base))...), function_(std::move(function)) {
     this->has_arguments_ = false;  // the destructor runs from here on, should an argument throw
   }
   ~BoundTask() override {
@@ -236,6 +245,11 @@ class BoundTask final : public Base {
       static_assert(
           requires { typename Base::Element; }, "a generator can't be a node of a DAG");
       return this->Drive(call().Release());
+    } else if constexpr (IsAsync<Returned>::value) {
+      return this->call_.Begin(call().Release(), [](Task& task, AsyncPromise& root) {
+        return static_cast<BoundTask&>(task).Keep(
+            [&] { return static_cast<typename Returned::promise_type&>(root).Take(); });
+      });
     } else if constexpr (IsResult<Returned>::value) {
       Returned result = call();
       if (!result.ok()) return std::move(result).status();

@@ -189,6 +189,8 @@ Status ConstructResult(void* place, Call&& call) {
     return {};
   } else if constexpr (std::is_same_v<Returned, Status>) {
     return call();
+  } else if constexpr (IsAsync<Returned>::value) {
+    return ConstructResult<R>(place, [&] { return RunToEnd(call()); });
   } else if constexpr (IsResult<Returned>::value) {
     Returned result = call();
     if (!result.ok()) return std::move(result).status();

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "triune/core/detail/alarm.h"
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/detail/resources.h"
@@ -65,6 +66,13 @@ class Engine : public TaskRunner {
   virtual Status Check(const TaskOptions& options) = 0;
   /// Abandons the task at that time.
   virtual void AbandonAt(Task& task, TimePoint deadline) = 0;
+  /// Calls OnTime at that time, unless it is stopped before.
+  virtual void SetAlarm(Alarm&, TimePoint) {}
+  /// False when its time has come.
+  virtual bool StopAlarm(Alarm&) noexcept { return false; }
+  /// The task on this thread will go on without it: what it was given to run with, for then; null when there is nothing
+  /// of its own.
+  virtual std::shared_ptr<ActorLease> KeepGrant() { return nullptr; }
   /// A copy that processes can read in its place.
   virtual Result<Buffer> CopyToSharedMemory(std::span<const std::byte> bytes) = 0;
   virtual Result<std::unique_ptr<ActorHost>> MakeActorHost(const RuntimeEnv& environment) = 0;

@@ -24,6 +24,7 @@ class Session;
 namespace triune::detail {
 
 class ActorCore;
+class AsyncCall;
 class GeneratorStream;
 class Task;
 
@@ -59,6 +60,7 @@ struct Frame {
   Frame* outer;
   int attempt = 0;
   uint64_t caller = 0;  ///< See CallerId; 0: none given yet.
+  bool waits = false;   ///< The function is a coroutine, and does not run any more.
   /// In a process for tasks: whether it is cancelled is to be read here.
   const std::atomic<uint32_t>* stage = nullptr;
 };
@@ -124,7 +126,12 @@ class Task : public Object, public Runnable {
   }
   // For those who run many in one process. After Advance from kQueued to kRunning, one of these two.
   /// The first call has ended so: goes on as Run does.
-  void Conclude(Status first) noexcept;
+  void Conclude(Status first) noexcept { Execute(&first); }
+  /// The call after so many that have failed has ended so. False as Execute.
+  bool Conclude(Status status, int attempt) noexcept {
+    attempts_ = attempt;
+    return Execute(&status);
+  }
   /// It has not been called: back to the queue. False when it was abandoned meanwhile, and is over.
   bool GiveBack() noexcept;
   /// A call has ended so: false when the task is over. Where it is worth another try, it goes back to the queue.
@@ -142,6 +149,8 @@ class Task : public Object, public Runnable {
   virtual bool RunForWaiter() noexcept { return RunIfFirst(); }
   /// Whose method it is; null for a function.
   virtual ActorCore* actor() noexcept { return nullptr; }
+  /// Of a function that is a coroutine.
+  virtual AsyncCall* async_call() noexcept { return nullptr; }
   virtual bool actor_creation() const noexcept { return false; }
   /// Of an actor's creation: its max_concurrency.
   virtual int actor_concurrency() const noexcept { return 1; }
@@ -171,7 +180,8 @@ class Task : public Object, public Runnable {
  protected:
   ~Task() override = default;
 
-  void Execute(const Status* first = nullptr) noexcept;
+  /// False when the function is a coroutine that waits: then the task may be gone.
+  bool Execute(const Status* first = nullptr) noexcept;
   /// As if it had never run, and in that phase. Only while nobody else knows of the task.
   void Renew(Phase phase) noexcept {
     Object::Renew();
