@@ -233,7 +233,7 @@ Status NestedCalls::HandlePut(MessageReader& message) {
   TRIUNE_ASSIGN_OR_RETURN(ReceivedValue value, ReadValue(message, *this));
   TRIUNE_ASSIGN_OR_RETURN(auto objects, Objects(value.handles));
   auto object = detail::ObjectPointer::Adopt(
-      new StoredObject(Keep(value.decoder, std::move(value.head_block), std::move(objects))));
+      new StoredObject(host_.engine().state_book(), Keep(value.decoder, std::move(value.head_block), std::move(objects))));
   return Add(handle, {std::move(object), nullptr});
 }
 
