@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <map>
+#include <tuple>
 #include <utility>
 
 #include "compute/local/worker_pool.h"
@@ -100,8 +103,6 @@ void AddLeftOut(Listing<Row>& listing, uint64_t left_out, std::string_view what)
   listing.partial_failure_warning = std::to_string(left_out) + " " + std::string(what) +
                                     " are not among those that were searched: there is room for so many only";
 }
-
-Status OfDriver() { return FailedPrecondition("only the driver's session can tell, not that of a task in a process"); }
 
 }  // namespace
 
