@@ -242,6 +242,11 @@ TEST_F(TrackedTest, ATaskHasItsFields) {
   EXPECT_EQ(task.task_id.size(), 16U);
 }
 
+TEST_F(TrackedTest, ATaskHasTheNameOfItsFunction) {
+  EXPECT_TRUE(session_.Get(session_.Submit(Square, 3)).ok());
+  EXPECT_EQ(Tasks(session_).at(0).name, "triune::Square");
+}
+
 TEST_F(TrackedTest, AFailureIsTold) {
   EXPECT_FALSE(session_.Get(session_.With({.name = "bad", .retries = 2}).Submit(Throws)).ok());
   const TaskInfo task = Tasks(session_).at(0);
