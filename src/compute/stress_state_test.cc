@@ -60,10 +60,12 @@ void DoThings(Session& session, uint64_t seed) {
         }
         break;
       case 6:
-        references.push_back(session.Submit([&session, a = any()](int b) -> Result<int> {
-          TRIUNE_ASSIGN_OR_RETURN(int sum, session.Get(session.Submit(Plus, a, b)));
-          return sum;
-        }, 1));
+        references.push_back(session.Submit(
+            [&session, a = any()](int b) -> Result<int> {
+              TRIUNE_ASSIGN_OR_RETURN(int sum, session.Get(session.Submit(Plus, a, b)));
+              return sum;
+            },
+            1));
         break;
       default:
         references.push_back(session.Submit(Plus, any(), any()));
@@ -79,8 +81,10 @@ TEST_P(StateStressTest, ListsWhileTasksComeAndGo) {
   RepeatFor(StressTime(), [this](uint64_t seed) {
     const std::string trace = ::testing::TempDir() + "stress." + std::to_string(getpid()) + ".json";
     {
-      Session session(
-          {.cpus = GetParam(), .track_state = true, .max_tracked_tasks = 200, .trace_file = seed % 2 == 0 ? trace : ""});
+      Session session({.cpus = GetParam(),
+                       .track_state = true,
+                       .max_tracked_tasks = 200,
+                       .trace_file = seed % 2 == 0 ? trace : ""});
       std::atomic<bool> over{false};
       std::thread looks([&] {
         Dice dice(seed);
@@ -131,7 +135,8 @@ TEST_P(StateStressTest, CountsAreRightWithoutTracking) {
       stats = session.Stats();
     } while (stats.tasks.running + stats.tasks.pending_args_avail + stats.tasks.pending_node_assignment > 0 ||
              stats.actors.alive + stats.actors.pending_creation + stats.actors.dependencies_unready +
-                     stats.actors.restarting > 0);
+                     stats.actors.restarting >
+                 0);
     EXPECT_GT(stats.tasks.finished, 0U);
     EXPECT_GE(stats.actors.dead, 3U);
   });

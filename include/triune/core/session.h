@@ -224,13 +224,13 @@ class Session {
   /// What of that neither runs, nor is held by an actor, nor reserved by a placement group.
   std::map<std::string, double> AvailableResources() const;
 
-  /// OK; or what was wrong with the options from the environment, the trace or the socket. The session then does without
-  /// them, and has said so on standard error.
+  /// OK; or what was wrong with the options from the environment, the trace or the socket. The session then does
+  /// without them, and has said so on standard error.
   Status status() const;
   /// How many there are of what, in which state. Always there, and cheap.
   SessionStats Stats() const;
-  // All that follow: InvalidArgument for a filter that can't be, which names the keys there are; FailedPrecondition in a
-  // process for tasks, and, of tasks, actors and objects, without SessionOptions::track_state.
+  // All that follow: InvalidArgument for a filter that can't be, which names the keys there are; FailedPrecondition in
+  // a process for tasks, and, of tasks, actors and objects, without SessionOptions::track_state.
   Result<Listing<TaskInfo>> ListTasks(const ListOptions& options = {}) const;
   Result<Listing<ActorInfo>> ListActors(const ListOptions& options = {}) const;
   Result<Listing<ObjectInfo>> ListObjects(const ListOptions& options = {}) const;

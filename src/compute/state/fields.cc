@@ -25,9 +25,8 @@ namespace triune::compute {
 namespace {
 
 bool IsSameText(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 /// What is empty is not there.
@@ -117,7 +116,8 @@ std::span<const Field<WorkerInfo>> FieldsOf(const WorkerInfo*) { return kWorkerF
 
 bool IsEqual(const FieldValue& value, std::string_view text) {
   if (const auto* is = std::get_if<std::string_view>(&value)) return IsSameText(*is, text);
-  if (const auto* is = std::get_if<bool>(&value)) return IsSameText(*is ? "true" : "false", text) || text == (*is ? "1" : "0");
+  if (const auto* is = std::get_if<bool>(&value))
+    return IsSameText(*is ? "true" : "false", text) || text == (*is ? "1" : "0");
   if (const auto* is = std::get_if<int64_t>(&value)) {
     int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -18,8 +18,8 @@ namespace triune::compute {
 
 using FieldAmounts = std::map<std::string, double>;
 /// Nothing stands for what is not known, or is not there.
-using FieldValue =
-    std::variant<std::monostate, std::string_view, int64_t, bool, const FieldAmounts*, const std::vector<FieldAmounts>*>;
+using FieldValue = std::variant<std::monostate, std::string_view, int64_t, bool, const FieldAmounts*,
+                                const std::vector<FieldAmounts>*>;
 
 template <typename Row>
 struct Field {

@@ -95,7 +95,8 @@ void AddObjects(Writer& writer, const SessionStats::Objects& objects) {
   writer.Add({{"Location", "MMAP_SHM"}}, objects.shared_memory_bytes);
   writer.Add({{"Location", "SPILLED"}}, objects.spilled_bytes);
   writer.Begin("ray_object_store_available_memory", "gauge", "Bytes of shared memory that values may still take.");
-  writer.Add({}, objects.shared_memory_capacity - std::min(objects.shared_memory_capacity, objects.shared_memory_bytes));
+  writer.Add({},
+             objects.shared_memory_capacity - std::min(objects.shared_memory_capacity, objects.shared_memory_bytes));
   writer.Begin("ray_object_store_used_memory", "gauge", "Bytes of shared memory that values take.");
   writer.Add({}, objects.shared_memory_bytes);
   writer.Begin("ray_object_store_num_local_objects", "gauge", "Blocks of shared memory in use.");

@@ -328,7 +328,8 @@ TEST_F(TrackedTest, ProcessesAreTold) {
   auto counter = session_.CreateActor<Counter>(ActorOptions{.isolation = kProcess}, 1);
   const int actor_pid = Of(session_.Get(counter.Call(&Counter::Pid)));
   EXPECT_EQ(Of(session_.ListActors()).result.at(0).pid, actor_pid);
-  std::vector<WorkerInfo> workers = Of(session_.ListWorkers({.filters = {{.key = "worker_type", .value = "worker"}}})).result;
+  std::vector<WorkerInfo> workers =
+      Of(session_.ListWorkers({.filters = {{.key = "worker_type", .value = "worker"}}})).result;
   EXPECT_THAT(workers, ::testing::Contains(::testing::Field(&WorkerInfo::pid, actor_pid)));
 }
 
@@ -366,8 +367,8 @@ TEST_F(TrackedTest, FiltersComeBeforeTheLimit) {
   EXPECT_EQ(late.num_after_truncation, 180U);
   EXPECT_EQ(late.total, 180U);
   EXPECT_EQ(late.partial_failure_warning, "");
-  auto others = Of(session_.ListTasks({.filters = {{.key = "name", .predicate = "!=", .value = "late"},
-                                                   {.key = "state", .value = "FINISHED"}}}));
+  auto others = Of(session_.ListTasks(
+      {.filters = {{.key = "name", .predicate = "!=", .value = "late"}, {.key = "state", .value = "FINISHED"}}}));
   EXPECT_EQ(others.num_filtered, 150U);
   EXPECT_EQ(others.result.size(), 100U) << "Ray's limit";
   EXPECT_EQ(Of(session_.ListTasks({.filters = {{.key = "attempt_number", .value = "0"}}})).num_filtered, 180U);

@@ -124,12 +124,11 @@ SessionStats::Tasks StateBook::Tasks() const {
                                                   of(TaskEvent::kRunFailed) + of(TaskEvent::kAbandonedRunning));
   // Those that were abandoned waiting are counted again when their arguments are ready.
   const uint64_t abandoned = Left(of(TaskEvent::kAbandonedWaiting), of(TaskEvent::kDismissed));
-  tasks.pending_args_avail = Left(
-      of(TaskEvent::kAwaits), of(TaskEvent::kArgumentsReady) + of(TaskEvent::kDismissedAwaiting) + abandoned);
-  tasks.pending_node_assignment =
-      Left(of(TaskEvent::kSubmitted) + of(TaskEvent::kGivenBack),
-           of(TaskEvent::kBegun) + of(TaskEvent::kAbandonedWaiting) + of(TaskEvent::kAbandonedQueued) +
-               tasks.pending_args_avail);
+  tasks.pending_args_avail =
+      Left(of(TaskEvent::kAwaits), of(TaskEvent::kArgumentsReady) + of(TaskEvent::kDismissedAwaiting) + abandoned);
+  tasks.pending_node_assignment = Left(of(TaskEvent::kSubmitted) + of(TaskEvent::kGivenBack),
+                                       of(TaskEvent::kBegun) + of(TaskEvent::kAbandonedWaiting) +
+                                           of(TaskEvent::kAbandonedQueued) + tasks.pending_args_avail);
   return tasks;
 }
 
@@ -148,6 +147,7 @@ SessionStats::Actors StateBook::Actors() const {
 
 void StateBook::NoteActor(detail::ActorCore& actor, ActorLife before, ActorLife now, int restarts,
                           const Status* why) noexcept {
+  if (tracker_ != nullptr) tracker_->OnActor(actor, now, restarts, why);
   auto count = [&](auto&& add) {
     if (before != ActorLife::kNumber) add(before, ~uint64_t{0});
     add(now, 1);
@@ -159,13 +159,14 @@ void StateBook::NoteActor(detail::ActorCore& actor, ActorLife before, ActorLife 
     StateShard& shard = detail::current_shard.book == this ? *detail::current_shard.shard : thread_shards.Of(*this);
     count([&](ActorLife life, uint64_t by) { StateShard::Add(shard.actors[static_cast<size_t>(life)], by); });
   }
-  if (tracker_ != nullptr) tracker_->OnActor(actor, now, restarts, why);
 }
 
 }  // namespace triune::compute
 
 void triune::detail::NoteSlowly(compute::StateBook* book, TaskEvent event, Task& task, const Status* error) noexcept {
   if (book == nullptr) return;
+  // First: what is counted is in the lists.
+  if (book->tracker() != nullptr) book->tracker()->OnTask(task, event, error);
   if (compute::thread_is_over) {
     std::lock_guard lock(book->mutex_);
     ++book->ended_.tasks[static_cast<size_t>(event)];
@@ -174,5 +175,4 @@ void triune::detail::NoteSlowly(compute::StateBook* book, TaskEvent event, Task&
     StateShard::Add(shard.tasks[static_cast<size_t>(event)]);
     if (book->tracker() == nullptr) current_shard = {book, &shard};
   }
-  if (book->tracker() != nullptr) book->tracker()->OnTask(task, event, error);
 }

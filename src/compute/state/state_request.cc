@@ -34,9 +34,8 @@ Status CheckHeaders(std::string_view lines) {
     if (line.empty()) return lines.empty() ? Status() : Malformed("it has a body");
     const size_t colon = line.find(':');
     if (colon == 0 || colon == std::string_view::npos) return Malformed("a header without a name");
-    const bool has_control = std::any_of(line.begin(), line.end(), [](unsigned char c) {
-      return (c < ' ' && c != '\t') || c == 127;
-    });
+    const bool has_control =
+        std::any_of(line.begin(), line.end(), [](unsigned char c) { return (c < ' ' && c != '\t') || c == 127; });
     if (has_control) return Malformed("a header with control characters");
   }
   return Malformed("no end of the headers");
@@ -311,9 +310,10 @@ StateAnswer Answer(const SessionState& state, const StateRequest& request) {
   Result<std::string> body = request.path == "/timeline" ? state.Timeline() : Body(state, request);
   if (body.ok()) return {.body = *std::move(body)};
   if (body.status().code() == StatusCode::kNotFound) {
-    return ErrorAnswer(404,
-                       "there is no such path; there are /api/v0/tasks, /api/v0/tasks/summarize, /api/v0/actors, "
-                       "/api/v0/objects, /api/v0/placement_groups, /api/v0/workers, /api/v0/stats, /metrics, /timeline");
+    return ErrorAnswer(
+        404,
+        "there is no such path; there are /api/v0/tasks, /api/v0/tasks/summarize, /api/v0/actors, "
+        "/api/v0/objects, /api/v0/placement_groups, /api/v0/workers, /api/v0/stats, /metrics, /timeline");
   }
   return ErrorAnswer(HttpStatus(body.status()), body.status().message());
 }

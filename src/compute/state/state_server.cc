@@ -118,8 +118,7 @@ Result<std::unique_ptr<StateServer>> StateServer::Start(const std::string& path,
     unlink(path.c_str());
     return status;
   }
-  return std::unique_ptr<StateServer>(
-      new StateServer(path, state, options, listener.Release(), wake.Release()));
+  return std::unique_ptr<StateServer>(new StateServer(path, state, options, listener.Release(), wake.Release()));
 }
 
 StateServer::StateServer(std::string path, const SessionState& state, const StateServerOptions& options, int listener,

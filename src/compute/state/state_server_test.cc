@@ -121,7 +121,8 @@ TEST_F(StateServerTest, AnswersWhatTheSessionKnows) {
   EXPECT_EQ(all["result"].array[0]["required_resources"]["CPU"].number, 1);
   EXPECT_EQ(Ask("/api/v0/actors")["data"]["result"]["result"].array.at(0)["state"].text, "ALIVE");
   EXPECT_EQ(Ask("/api/v0/objects?filter_keys=reference_type&filter_predicates=%3D&filter_values=PUT")["data"]["result"]
-               ["num_filtered"].number,
+                                                                                                     ["num_filtered"]
+                                                                                                         .number,
             1);
   EXPECT_EQ(Ask("/api/v0/placement_groups")["data"]["result"]["result"].array.at(0)["name"].text, "pg");
   EXPECT_EQ(Ask("/api/v0/workers")["data"]["result"]["result"].array.at(0)["pid"].number, getpid());
@@ -231,7 +232,8 @@ TEST_F(StateServerTest, SurvivesGarbage) {
   for (int i = 0; i < 300; ++i) {
     std::string text = whole;
     const size_t changes = 1 + dice.Pick(8);
-    for (size_t change = 0; change < changes; ++change) text[dice.Pick(text.size())] = static_cast<char>(dice.Pick(256));
+    for (size_t change = 0; change < changes; ++change)
+      text[dice.Pick(text.size())] = static_cast<char>(dice.Pick(256));
     if (dice.OneIn(3)) text.resize(dice.Pick(text.size()));
     const Client client(path_);
     ASSERT_TRUE(client.connected());
@@ -290,10 +292,11 @@ TEST(StateRequestTest, IsReadStrictly) {
   EXPECT_EQ(request->Last("y"), "a&b");
   EXPECT_EQ(request->Last("z"), "");
   EXPECT_EQ(request->Last("none"), std::nullopt);
-  for (const char* bad : {"", "\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET x HTTP/1.1\r\n\r\n",
-                          "GET / x HTTP/1.1\r\n\r\n", "get / HTTP/1.1\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n",
-                          "GET /%4 HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
-                          "GET / HTTP/1.1\r\nA: \x01\r\n\r\n", "GET / HTTP/1.1\r\nA: b\r\n", "GET / HTTP/1.1\r\n\r\nmore"}) {
+  for (const char* bad :
+       {"", "\r\n\r\n", "GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/2\r\n\r\n", "GET x HTTP/1.1\r\n\r\n",
+        "GET / x HTTP/1.1\r\n\r\n", "get / HTTP/1.1\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n", "GET /%4 HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n", "GET / HTTP/1.1\r\nA: \x01\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\r\n", "GET / HTTP/1.1\r\n\r\nmore"}) {
     EXPECT_EQ(ParseStateRequest(bad).status().code(), StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_EQ(ParseStateRequest("POST / HTTP/1.1\r\n\r\n").status().code(), StatusCode::kUnimplemented);

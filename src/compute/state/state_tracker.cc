@@ -60,10 +60,10 @@ std::shared_ptr<const ResourceAmounts> None() {
 StateTracker::StateTracker(const StateLimits& limits, std::unique_ptr<TraceFile> trace)
     : limits_(limits),
       pid_(getpid()),
-      wall_offset_(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count() -
-                   Now()),
+      wall_offset_(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+              .count() -
+          Now()),
       trace_(std::move(trace)) {}
 
 int64_t StateTracker::WallMilliseconds(int64_t time) const noexcept {
@@ -155,7 +155,7 @@ void StateTracker::Submit(detail::Task& task) {
       record.error = Message(task.status());
     }
     Trace(record, TraceEvent::kFailure);
-    return Keep(std::move(record));
+    return Keep(std::make_shared<const TaskRecord>(std::move(record)));
   }
   live_.fetch_add(1, std::memory_order_relaxed);
   Shard& shard = ShardOf(task);
@@ -219,29 +219,29 @@ void StateTracker::Retry(detail::Task& task, const Status& error) {
 
 void StateTracker::End(detail::Task& task, TaskEvent event, const Status* error) {
   Shard& shard = ShardOf(task);
-  TaskRecord record;
+  auto record = std::make_shared<TaskRecord>();
+  bool has_run;
   {
     std::lock_guard lock(shard.mutex);
     auto found = shard.tasks.find(&task);
     if (found == shard.tasks.end()) return;
-    record = std::move(found->second);
+    *record = std::move(found->second);
+    record->ended = Now();
+    has_run = record->state == TaskRecord::kRunning;
+    record->state = event == TaskEvent::kFinished ? TaskRecord::kFinished : TaskRecord::kFailed;
+    if (error != nullptr) {
+      record->error_type = TypeOf(*error);
+      record->error = Message(*error);
+    }
+    live_.fetch_sub(1, std::memory_order_relaxed);
     shard.tasks.erase(found);
+    Keep(record);  // still locked: whoever looks here and then there is to find it
   }
-  live_.fetch_sub(1, std::memory_order_relaxed);
-  record.ended = Now();
-  const bool has_run = record.state == TaskRecord::kRunning;
-  record.state = event == TaskEvent::kFinished ? TaskRecord::kFinished : TaskRecord::kFailed;
-  if (error != nullptr) {
-    record.error_type = TypeOf(*error);
-    record.error = Message(*error);
-  }
-  if (has_run) Trace(record, TraceEvent::kRun);
-  if (error != nullptr) Trace(record, TraceEvent::kFailure);
-  Keep(std::move(record));
+  if (has_run) Trace(*record, TraceEvent::kRun);
+  if (error != nullptr) Trace(*record, TraceEvent::kFailure);
 }
 
-void StateTracker::Keep(TaskRecord record) {
-  auto kept = std::make_shared<const TaskRecord>(std::move(record));
+void StateTracker::Keep(std::shared_ptr<const TaskRecord> kept) {
   std::vector<std::shared_ptr<const TaskRecord>> left_out;
   {
     std::lock_guard lock(over_mutex_);

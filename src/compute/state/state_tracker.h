@@ -69,8 +69,8 @@ struct StateLimits {
   size_t objects = 1'000'000;
 };
 
-/// Tables of a bounded size: of tasks and actors those go first that were over first, and one that can't be kept is left
-/// out. Tasks have no room for a number of their own: while they are not over they are known by their addresses.
+/// Tables of a bounded size: of tasks and actors those go first that were over first, and one that can't be kept is
+/// left out. Tasks have no room for a number of their own: while they are not over they are known by their addresses.
 /// Thread-safe.
 class StateTracker {
  public:
@@ -118,7 +118,7 @@ class StateTracker {
   /// Of those that are not over.
   void SetState(detail::Task& task, TaskRecord::State state);
   /// It is over.
-  void Keep(TaskRecord record);
+  void Keep(std::shared_ptr<const TaskRecord> kept);
   void Trace(const TaskRecord& record, TraceEvent::Kind kind);
 
   const StateLimits limits_;

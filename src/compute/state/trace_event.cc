@@ -24,8 +24,9 @@ TraceText::TraceText(int64_t driver_pid) : driver_pid_(driver_pid) {
 void TraceText::Time(std::string_view key, int64_t nanoseconds) {
   // Microseconds, and their parts.
   std::array<char, 40> digits;
-  const int length = std::snprintf(digits.data(), digits.size(), "%lld.%03lld",
-                                   static_cast<long long>(nanoseconds / 1000), static_cast<long long>(nanoseconds % 1000));
+  const int length =
+      std::snprintf(digits.data(), digits.size(), "%lld.%03lld", static_cast<long long>(nanoseconds / 1000),
+                    static_cast<long long>(nanoseconds % 1000));
   text_.Append(",\"");
   text_.Append(key);
   text_.Append("\":");

@@ -29,13 +29,13 @@ enum class TaskEvent : uint8_t {
   kFinished,  ///< It ran, and has a value.
   kAwaits,    ///< Submitted, and some of its arguments are not ready.
   kArgumentsReady,
-  kDismissed,         ///< Its arguments are ready, and it was abandoned before.
+  kDismissed,          ///< Its arguments are ready, and it was abandoned before.
   kDismissedAwaiting,  ///< As well, of one that was counted by kAwaits.
-  kGivenBack,         ///< It was claimed and has not run: it is queued again.
-  kRunFailed,         ///< It ran, and has an error. Then also kFailed or kCancelled.
-  kAbandonedWaiting,  ///< An error before its arguments were ready; as well,
-  kAbandonedQueued,   ///< before anybody had claimed it,
-  kAbandonedRunning,  ///< while it ran.
+  kGivenBack,          ///< It was claimed and has not run: it is queued again.
+  kRunFailed,          ///< It ran, and has an error. Then also kFailed or kCancelled.
+  kAbandonedWaiting,   ///< An error before its arguments were ready; as well,
+  kAbandonedQueued,    ///< before anybody had claimed it,
+  kAbandonedRunning,   ///< while it ran.
   kFailed,
   kCancelled,
   kRetried,  ///< It has failed, and is called again.

@@ -44,7 +44,8 @@ class JsonReader {
  private:
   explicit JsonReader(std::string_view text) : rest_(text) {}
   void Space() {
-    while (!rest_.empty() && std::string_view(" \t\r\n").find(rest_[0]) != std::string_view::npos) rest_.remove_prefix(1);
+    while (!rest_.empty() && std::string_view(" \t\r\n").find(rest_[0]) != std::string_view::npos)
+      rest_.remove_prefix(1);
   }
   bool Take(std::string_view word) {
     if (!rest_.starts_with(word)) return false;
