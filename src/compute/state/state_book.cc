@@ -1,6 +1,7 @@
 #include "compute/state/state_book.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "compute/state/state_tracker.h"
@@ -73,13 +74,12 @@ uint64_t Left(uint64_t came, uint64_t went) { return came > went ? came - went :
 }  // namespace
 
 struct StateBook::Sums {
+  /// What ends a state is read first, over all threads, and what begins it last: so a task that is counted where it has
+  /// left is counted where it came from, and no state has fewer than it really has.
   std::array<uint64_t, static_cast<size_t>(TaskEvent::kNumber)> tasks{};
+  uint64_t given_back_late = 0;
   std::array<uint64_t, static_cast<size_t>(ActorLife::kNumber)> actors{};
 
-  void Add(const StateShard& shard) {
-    for (size_t i = 0; i < tasks.size(); ++i) tasks[i] += shard.tasks[i].load(std::memory_order_relaxed);
-    for (size_t i = 0; i < actors.size(); ++i) actors[i] += shard.actors[i].load(std::memory_order_relaxed);
-  }
   uint64_t Of(TaskEvent event) const { return tasks[static_cast<size_t>(event)]; }
   uint64_t Of(ActorLife life) const { return actors[static_cast<size_t>(life)]; }
 };
@@ -105,10 +105,26 @@ void StateBook::EndShard(const StateShard& shard) noexcept {
 }
 
 StateBook::Sums StateBook::Add() const {
+  constexpr TaskEvent kInOrder[] = {
+      TaskEvent::kFinished,          TaskEvent::kFailed,           TaskEvent::kCancelled,
+      TaskEvent::kRunFailed,         TaskEvent::kAbandonedRunning, TaskEvent::kAbandonedQueued,
+      TaskEvent::kAbandonedWaiting,  TaskEvent::kRetried,          TaskEvent::kGivenBack,
+      TaskEvent::kDismissedAwaiting, TaskEvent::kArgumentsReady,   TaskEvent::kBegun,
+      TaskEvent::kDismissed,         TaskEvent::kAwaits,           TaskEvent::kSubmitted};
+  static_assert(std::size(kInOrder) == static_cast<size_t>(TaskEvent::kNumber));
   Sums sums;
   std::lock_guard lock(mutex_);
-  sums.Add(ended_);
-  for (const auto& shard : shards_) sums.Add(*shard);
+  auto sum = [this](auto counters, size_t i) {
+    uint64_t all = (ended_.*counters)[i].load(std::memory_order_acquire);
+    for (const auto& shard : shards_) all += ((*shard).*counters)[i].load(std::memory_order_acquire);
+    return all;
+  };
+  for (const TaskEvent event : kInOrder) {
+    const auto i = static_cast<size_t>(event);
+    sums.tasks[i] = sum(&StateShard::tasks, i);
+  }
+  sums.given_back_late = sum(&StateShard::tasks, static_cast<size_t>(TaskEvent::kGivenBack));
+  for (size_t i = 0; i < sums.actors.size(); ++i) sums.actors[i] = sum(&StateShard::actors, i);
   return sums;
 }
 
