@@ -364,6 +364,15 @@ Status Processes(Session& session) {
   return {};
 }
 
+Status Seeing() {
+  Session session({.track_state = true});
+  auto nine = session.With({.name = "square"}).Submit(Square, 3);
+  TRIUNE_RETURN_IF_ERROR(session.Get(nine).status());
+  TRIUNE_ASSIGN_OR_RETURN(auto tasks, session.ListTasks({.filters = {{.key = "name", .value = "square"}}, .limit = 10}));
+  for (const auto& task : tasks.result) std::printf("%s: %s\n", task.name.c_str(), task.state.c_str());
+  return {};
+}
+
 Status Run() {
   Session session({.cpus = 4});
   TRIUNE_RETURN_IF_ERROR(Tasks(session));
@@ -382,7 +391,8 @@ Status Run() {
   TRIUNE_RETURN_IF_ERROR(Resources(session));
   TRIUNE_RETURN_IF_ERROR(PlacementGroups(session));
   TRIUNE_RETURN_IF_ERROR(Dags(session));
-  return Processes(session);
+  TRIUNE_RETURN_IF_ERROR(Processes(session));
+  return Seeing();
 }
 
 }  // namespace

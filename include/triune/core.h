@@ -20,6 +20,7 @@
 #include "triune/core/runtime_context.h"  // IWYU pragma: export
 #include "triune/core/runtime_env.h"      // IWYU pragma: export
 #include "triune/core/session.h"          // IWYU pragma: export
+#include "triune/core/state.h"            // IWYU pragma: export
 #include "triune/core/status_error.h"     // IWYU pragma: export
 #include "triune/core/task_options.h"     // IWYU pragma: export
 #include "triune/status.h"                // IWYU pragma: export

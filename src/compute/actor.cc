@@ -4,6 +4,7 @@
 #include "compute/actor_coroutines.h"
 #include "compute/actor_directory.h"
 #include "compute/spin.h"
+#include "compute/state/state_book.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/actor_reference.h"
 
@@ -98,9 +99,23 @@ ActorCore::ActorCore(Engine& engine, ActorOptions options)
     : engine_(engine),
       options_(engine.resources().Captured(std::move(options))),
       id_(NewCallerId()),
-      needs_lease_(!options_.AsksForNothing()) {}
+      needs_lease_(!options_.AsksForNothing()) {
+  state_book_ = engine.state_book();
+  if (state_book_ != nullptr) state_book_->Ref();
+}
 
-ActorCore::~ActorCore() = default;
+ActorCore::~ActorCore() {
+  if (state_book_ != nullptr) state_book_->Unref();
+}
+
+void ActorCore::SetLife(ActorLife life, const Status* why) noexcept {
+  ActorLife before = life_.load(std::memory_order_relaxed);
+  do {
+    if (before == ActorLife::kDead || before == life) return;
+    if (before == ActorLife::kNumber && life == ActorLife::kDead) return;  // refused: there never was one
+  } while (!life_.compare_exchange_weak(before, life, std::memory_order_acq_rel));
+  if (state_book_ != nullptr) state_book_->NoteActor(*this, before, life, restarts_, why);
+}
 
 bool ActorCore::TryRef() noexcept {
   uint32_t references = references_.load(std::memory_order_relaxed);
@@ -113,6 +128,7 @@ bool ActorCore::TryRef() noexcept {
 void ActorCore::Unref() noexcept {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (directory_ != nullptr) directory_->Remove(*this);
+  SetLife(ActorLife::kDead);
   EndInstance(false);
   EndLease();
   creation_ = {};
@@ -133,7 +149,13 @@ void ActorCore::SetCreation(Pointer<CreationTask> creation) noexcept {
   Ref();  // until there is an actor, or it is known that there will be none
 }
 
+void ActorCore::Create() noexcept {
+  SetLife(ActorLife::kDependenciesUnready);
+  creation_->Start();
+}
+
 void ActorCore::Refuse(Status error) noexcept {
+  creation_->is_uncounted_ = true;
   Die(CopyOf(error));
   creation_->Abandon(std::move(error));
   creation_->Start();
@@ -154,6 +176,7 @@ void ActorCore::Enqueue(Task& task) noexcept {
   // All this may be gone when the task is queued.
   Engine* const held = task.must_wait() ? &engine_ : nullptr;
   if (task.actor_creation()) {
+    SetLife(ActorLife::kPendingCreation);
     if (needs_lease_) {
       engine_.resources().Reserve(*this);
     } else {
@@ -228,7 +251,7 @@ void ActorCore::RunInHost(Pointer<ActorTask> task) noexcept {
     return;
   }
   if (host_is_busy() && !host_->Alive().ok()) return AwaitHostBefore(std::move(task));
-  if (!task->Advance(Task::kQueued, Task::kRunning)) return Settle(*task);
+  if (!task->Claim()) return Settle(*task);
   {
     std::lock_guard lock(mutex_);
     running_.insert(task.get());
@@ -341,8 +364,10 @@ void ActorCore::EndCallsInHost(const Status& why) noexcept {
 Status ActorCore::MakeAgain(Status why) {
   if (can_restart()) {
     ++restarts_;
+    SetLife(ActorLife::kRestarting);
     EndInstance(true);
     Status status = creation_->Try(restarts_, false);
+    if (status.ok()) SetLife(ActorLife::kAlive);
     if (status.ok()) return {};
     why = std::move(status);
   }
@@ -538,7 +563,7 @@ void ActorCore::Construct() noexcept {
   BeginCall(*creation_);
   creation_->RunIfFirst();
   EndCall(*creation_);
-  if (creation_->ready() && creation_->status().ok()) return;
+  if (creation_->ready() && creation_->status().ok()) return SetLife(ActorLife::kAlive);
   EndInstance(true);  // abandoned while the constructor ran
   if (is_closed_.load()) return;
   const Status cause = creation_->ready() ? creation_->status() : Status();
@@ -567,7 +592,9 @@ bool ActorCore::SeeToKill() noexcept {
   if (creation_pending_) creation_->Abandon(Killed());
   if (request == kRestart && may_restart && !creation_pending_) {
     ++restarts_;
+    SetLife(ActorLife::kRestarting);
     Status status = creation_->Try(restarts_, false);
+    if (status.ok()) SetLife(ActorLife::kAlive);
     if (status.ok()) return true;
     Die(compute::MakeError(ErrorKind::kActorDied, StatusCode::kUnavailable,
                            Name() + " could not be made again: " + std::string(status.message()), Name(),
@@ -599,6 +626,7 @@ void ActorCore::Die(Status why) noexcept {
   if (!is_closed_.load()) {
     death_ = std::move(why);
     is_closed_.store(true);
+    SetLife(ActorLife::kDead, &death_);
   }
   if (directory_ != nullptr) directory_->Remove(*this);
   FailWaiting();

@@ -1,10 +1,17 @@
 #include "triune/core/session.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
 #include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
 #include "compute/local/machine_resources.h"
 #include "compute/process/environment.h"
 #include "compute/start_task.h"
+#include "compute/state/session_environment.h"
+#include "compute/state/session_state.h"
+#include "compute/state/state_book.h"
 #include "compute/task_error.h"
 
 namespace triune {
@@ -12,13 +19,27 @@ namespace {
 
 using compute::DeadlineIn;
 
+std::unique_ptr<detail::Engine> MakeEngine(const SessionOptions& given) {
+  auto [options, problem] = compute::WithEnvironment(given);
+  return std::make_unique<compute::LocalEngine>(compute::MachineResources(options), options, std::move(problem));
+}
+
+bool Tracks(const detail::Engine& engine) {
+  return engine.state_book() != nullptr && engine.state_book()->tracker() != nullptr;
+}
+
+Status OnlyDriver() {
+  return FailedPrecondition("a task in a process can't be told what the session is doing: the driver can");
+}
+
 }  // namespace
 
 Session::Session(const SessionOptions& options)
     : ending_{std::make_shared<std::atomic<bool>>(false)},
       named_{std::make_shared<detail::ActorDirectory>()},
-      engine_(std::make_unique<compute::LocalEngine>(compute::MachineResources(options), options)),
-      is_foreign_(false) {
+      engine_(MakeEngine(options)),
+      is_foreign_(false),
+      is_tracked_(Tracks(*engine_)) {
   engine_->SetSession(this);
 }
 
@@ -26,7 +47,8 @@ Session::Session(std::unique_ptr<detail::Engine> engine)
     : ending_{std::make_shared<std::atomic<bool>>(false)},
       named_{std::make_shared<detail::ActorDirectory>()},
       engine_(std::move(engine)),
-      is_foreign_(true) {
+      is_foreign_(true),
+      is_tracked_(false) {
   engine_->SetSession(this);
 }
 
@@ -132,5 +154,44 @@ std::vector<PlacementGroupInfo> Session::PlacementGroups() const { return engine
 
 std::map<std::string, double> Session::ClusterResources() const { return engine_->resources().Total(); }
 std::map<std::string, double> Session::AvailableResources() const { return engine_->resources().Available(); }
+
+Status Session::status() const { return is_foreign_ ? Status() : engine_->session_state()->status(); }
+SessionStats Session::Stats() const { return is_foreign_ ? SessionStats() : engine_->session_state()->Stats(); }
+Result<Listing<TaskInfo>> Session::ListTasks(const ListOptions& options) const {
+  if (is_foreign_) return OnlyDriver();
+  return engine_->session_state()->ListTasks(options);
+}
+Result<Listing<ActorInfo>> Session::ListActors(const ListOptions& options) const {
+  if (is_foreign_) return OnlyDriver();
+  return engine_->session_state()->ListActors(options);
+}
+Result<Listing<ObjectInfo>> Session::ListObjects(const ListOptions& options) const {
+  if (is_foreign_) return OnlyDriver();
+  return engine_->session_state()->ListObjects(options);
+}
+Result<Listing<PlacementGroupStateInfo>> Session::ListPlacementGroups(const ListOptions& options) const {
+  if (is_foreign_) return OnlyDriver();
+  return engine_->session_state()->ListPlacementGroups(options);
+}
+Result<Listing<WorkerInfo>> Session::ListWorkers(const ListOptions& options) const {
+  if (is_foreign_) return OnlyDriver();
+  return engine_->session_state()->ListWorkers(options);
+}
+Result<std::vector<TaskSummary>> Session::SummarizeTasks() const {
+  if (is_foreign_) return OnlyDriver();
+  return engine_->session_state()->SummarizeTasks();
+}
+std::string Session::MetricsText() const {
+  return is_foreign_ ? std::string() : engine_->session_state()->MetricsText();
+}
+Status Session::WriteTrace(const std::string& path) const {
+  if (is_foreign_) return OnlyDriver();
+  TRIUNE_ASSIGN_OR_RETURN(const std::string text, engine_->session_state()->Timeline());
+  std::FILE* file = std::fopen(path.c_str(), "we");
+  bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file != nullptr) written = std::fclose(file) == 0 && written;
+  if (written) return {};
+  return InvalidArgument("the trace can't be written to " + path + ": " + std::generic_category().message(errno));
+}
 
 }  // namespace triune

@@ -10,6 +10,11 @@ namespace {
 
 constexpr uintptr_t kChildrenLocked = 1;
 
+TaskEvent EndWith(const Status& error) {
+  const TaskError* details = TaskError::Of(error);
+  return details != nullptr && details->kind == ErrorKind::kTaskCancelled ? TaskEvent::kCancelled : TaskEvent::kFailed;
+}
+
 }  // namespace
 
 std::string Task::PlainName() const {
@@ -41,7 +46,10 @@ void TaskRunner::RunElsewhere(Task& task) noexcept {
 }
 
 bool Task::GiveBack() noexcept {
-  if (Advance(kRunning, kQueued)) return true;
+  if (Advance(kRunning, kQueued)) {
+    Note(TaskEvent::kGivenBack);
+    return true;
+  }
   DropArguments();
   return false;
 }
@@ -52,6 +60,7 @@ bool Task::GiveBackToTryAgain(Status status) noexcept {
   const bool again = WantsRetry(retries() - attempts_, attempts_, status);
   current_frame = frame.outer;
   if (again) {
+    Note(TaskEvent::kRetried, &status);
     ++attempts_;
     return GiveBack();
   }
@@ -81,6 +90,7 @@ bool Task::Execute(const Status* first) noexcept {
       return false;
     }
     if (!WantsRetry(left, frame.attempt, status)) break;
+    Note(TaskEvent::kRetried, &status);
   }
   current_frame = frame.outer;
   End(std::move(status));
@@ -95,6 +105,12 @@ void Task::End(Status status) noexcept {
                                 std::move(status));
   }
   LeaveFamily();
+  if (status.ok()) [[likely]] {
+    Note(TaskEvent::kFinished);
+  } else {
+    Note(TaskEvent::kRunFailed);
+    Note(EndWith(status), &status);
+  }
   SetReady(std::move(status));
 }
 
@@ -122,6 +138,10 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   if (before == kRunning && !though_running) return true;
   if (before == kQueued) DropArguments();
   LeaveFamily();
+  Note(before == kWaiting  ? TaskEvent::kAbandonedWaiting
+       : before == kQueued ? TaskEvent::kAbandonedQueued
+                           : TaskEvent::kAbandonedRunning);
+  Note(EndWith(error), &error);
   SetReady(std::move(error));
   // An actor may wait for more than the arguments of its constructor.
   if (before == kWaiting || (before == kQueued && actor_creation())) runner_.Abandoned(*this);

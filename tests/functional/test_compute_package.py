@@ -188,6 +188,7 @@ a third: CAPACITY_EXCEEDED
 31 degrees, sum 30
 careless: WORKER_CRASHED
 in a process of its own: 11
+square: FINISHED
 """
 
 

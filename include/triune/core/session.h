@@ -30,6 +30,7 @@
 #include "triune/core/object_ref.h"
 #include "triune/core/object_view.h"
 #include "triune/core/placement_group.h"
+#include "triune/core/state.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
 #include "triune/time.h"
@@ -41,7 +42,9 @@ class NestedCalls;
 class WorkerSession;
 }  // namespace compute
 
-/// What there is for tasks. What a task asks for is compared with that: TaskOptions.
+/// What there is for tasks. What a task asks for is compared with that: TaskOptions. Where cpus, memory, trace_file and
+/// state_socket are as they are here, the environment may say other: TRIUNE_CPUS, TRIUNE_MEMORY, TRIUNE_TRACE (for the
+/// first session of a program) and TRIUNE_STATE_SOCKET (for one at a time).
 struct SessionOptions {
   int cpus = 0;       ///< Threads that run tasks at the same time; 0: as many as the machine has for this process.
   double gpus = -1;   ///< -1: as many as NVIDIA's driver shows.
@@ -57,6 +60,16 @@ struct SessionOptions {
   /// than 16 KiB come in pieces. When nobody takes them for five seconds and there are too many to keep, some are left
   /// out.
   bool log_to_driver = true;
+  /// Whether each task, actor and object is kept track of, so that they can be listed. It costs about a microsecond for
+  /// each task. So it is, too, when one of the two below is given.
+  bool track_state = false;
+  /// Of these, those that ended first are forgotten first.
+  size_t max_tracked_tasks = 100'000;
+  /// Where a trace is written to while the session goes on, for Perfetto or chrome://tracing; empty: nowhere.
+  std::string trace_file{};
+  /// Where others may ask what the session is doing, over HTTP: the path of a Unix socket, for this user alone. Empty:
+  /// nowhere.
+  std::string state_socket{};
 };
 
 struct CancelOptions {
@@ -210,7 +223,10 @@ class Session {
       return ObjectRef<Value>(
           detail::ObjectPointer::Adopt(new detail::TypedReceivedObject<Value>(std::forward<T>(value))));
     }
-    return ObjectRef<Value>(detail::ObjectPointer::Adopt(new detail::PutObject<Value>(std::forward<T>(value))));
+    auto* object = new detail::PutObject<Value>(std::forward<T>(value));
+    if (is_tracked_) [[unlikely]]
+      object->Track(engine_->state_book());
+    return ObjectRef<Value>(detail::ObjectPointer::Adopt(object));
   }
 
   /// Copies the bytes into shared memory, where processes that get them as an argument read them without another copy.
@@ -260,6 +276,24 @@ class Session {
   std::map<std::string, double> ClusterResources() const;
   /// What of that neither runs, nor is held by an actor, nor reserved by a placement group.
   std::map<std::string, double> AvailableResources() const;
+
+  /// OK; or what was wrong with the options from the environment, the trace or the socket. The session then does
+  /// without them, and has said so on standard error.
+  Status status() const;
+  /// How many there are of what, in which state. Always there, and cheap.
+  SessionStats Stats() const;
+  // All that follow: InvalidArgument for a filter that can't be, which names the keys there are; FailedPrecondition in
+  // a process for tasks, and, of tasks, actors and objects, without SessionOptions::track_state.
+  Result<Listing<TaskInfo>> ListTasks(const ListOptions& options = {}) const;
+  Result<Listing<ActorInfo>> ListActors(const ListOptions& options = {}) const;
+  Result<Listing<ObjectInfo>> ListObjects(const ListOptions& options = {}) const;
+  Result<Listing<PlacementGroupStateInfo>> ListPlacementGroups(const ListOptions& options = {}) const;
+  Result<Listing<WorkerInfo>> ListWorkers(const ListOptions& options = {}) const;
+  Result<std::vector<TaskSummary>> SummarizeTasks() const;
+  /// Numbers in Prometheus' text format, by Ray's names; empty in a process for tasks.
+  std::string MetricsText() const;
+  /// Writes what the lists know of the latest tasks as a trace (Ray: `ray timeline`).
+  Status WriteTrace(const std::string& path) const;
 
  private:
   template <typename Function, typename... Arguments>
@@ -358,6 +392,7 @@ class Session {
   const NamedActors named_;
   const std::unique_ptr<detail::Engine> engine_;  // goes first
   const bool is_foreign_;
+  const bool is_tracked_;
 };
 
 }  // namespace triune

@@ -16,6 +16,7 @@ DagExecution::DagExecution(compute::ScheduledDag& dag, Engine& engine, const com
       memory_(static_cast<std::byte*>(::operator new(plan.bytes, std::align_val_t{plan.alignment})),
               Free{std::align_val_t{plan.alignment}}),
       has_input_(plan.inputs.size()) {
+  is_uncounted_ = true;
   for (const auto& step : plan.steps) steps_.push_back(std::make_unique<DagStep>(dag, *this, step));
 }
 

@@ -19,7 +19,9 @@ class StepTask final : public Base {
  public:
   template <typename... OfBase>
   explicit StepTask(DagStep& step, OfBase&&... of_base)
-      : Base(std::forward<OfBase>(of_base)...), step_(step), node_(step.plan().node) {}
+      : Base(std::forward<OfBase>(of_base)...), step_(step), node_(step.plan().node) {
+    this->is_uncounted_ = true;  // what a compiled DAG does is not a task for those who look at tasks
+  }
 
   void RunAtOnce() noexcept {
     call_.store(kAtOnce, std::memory_order_relaxed);

@@ -73,20 +73,26 @@ uint64_t ObjectMemory() {
 
 }  // namespace
 
-LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options)
-    : admission_(std::make_shared<Admission>(total, pool_)),
+LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options, Status problem)
+    : state_(std::make_unique<SessionState>(options, std::move(problem))),
+      admission_(std::make_shared<Admission>(total, pool_)),
       processes_(std::make_shared<ProcessPool>(
           static_cast<ProcessHost&>(*this),
           ProcessPoolOptions{.object_memory = ObjectMemory(),
                              .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1)),
                              .worker_memory = options.worker_memory,
                              .log_to_driver = options.log_to_driver})),
-      pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {}
+      pool_(static_cast<int>(total.cpus() / Amounts::kOne)) {
+  state_book_ = state_->book();
+  state_->Begin({.resources = *admission_, .processes = *processes_, .threads = pool_});
+}
 
 LocalEngine::~LocalEngine() {
   pool_.Drain([this] { return stalled_.FailStranded(pool_.blocked()) || admission_->FailStranded(); });
+  state_->StopServing();
   admission_->Close();
   processes_->Close();
+  state_->Close();
 }
 
 void LocalEngine::Enqueue(detail::Task& task) noexcept {

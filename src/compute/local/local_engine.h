@@ -8,6 +8,7 @@
 #include "compute/local/worker_pool.h"
 #include "compute/process/actor_host.h"
 #include "compute/process/process_pool.h"
+#include "compute/state/session_state.h"
 #include "triune/core/detail/engine.h"
 
 namespace triune {
@@ -21,7 +22,8 @@ class Sleeper;
 class LocalEngine final : public detail::Engine, private ProcessHost {
  public:
   /// `total`: what the options come to; at least one processor.
-  LocalEngine(const Amounts& total, const SessionOptions& options);
+  /// `problem`: with what the options came from.
+  LocalEngine(const Amounts& total, const SessionOptions& options, Status problem = {});
   ~LocalEngine() override;
 
   void Enqueue(detail::Task& task) noexcept override;
@@ -50,6 +52,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void Stall(detail::GeneratorStream& stream, bool has_thread) noexcept override;
   void Unstall(detail::GeneratorStream& stream) noexcept override;
   detail::Resources& resources() noexcept override { return *admission_; }
+  SessionState* session_state() const noexcept override { return state_.get(); }
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
 
  private:
@@ -64,6 +67,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   /// Lets another thread take this one's place meanwhile.
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
+  const std::unique_ptr<SessionState> state_;
   Timer timer_{pool_};
   StalledGenerators stalled_;
   // What actors have refers to these, and may outlive all this.

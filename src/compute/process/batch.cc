@@ -51,7 +51,7 @@ class ProcessPool::Batch {
 
  private:
   static bool Claim(detail::Task& task) {
-    if (task.Advance(detail::Task::kQueued, detail::Task::kRunning)) return true;
+    if (task.Claim()) return true;
     task.Unref();
     return false;
   }

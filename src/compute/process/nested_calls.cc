@@ -276,8 +276,8 @@ Status NestedCalls::HandlePut(MessageReader& message) {
   const auto handle = message.Take<uint64_t>();
   TRIUNE_ASSIGN_OR_RETURN(ReceivedValue value, ReadValue(message, *this));
   TRIUNE_ASSIGN_OR_RETURN(auto objects, Objects(value.handles));
-  auto object = detail::ObjectPointer::Adopt(
-      new StoredObject(Keep(value.decoder, std::move(value.head_block), std::move(objects))));
+  auto object = detail::ObjectPointer::Adopt(new StoredObject(
+      host_.engine().state_book(), Keep(value.decoder, std::move(value.head_block), std::move(objects))));
   return Add(handle, {std::move(object), nullptr});
 }
 

@@ -1,7 +1,9 @@
 #include "compute/process/process_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -134,6 +136,23 @@ Result<ProcessPool::WorkerPointer> ProcessPool::Acquire(const RuntimeEnv& enviro
 shm::ArenaStatistics ProcessPool::object_statistics() {
   std::lock_guard lock(mutex_);
   return memory_ == nullptr ? shm::ArenaStatistics() : memory_->statistics();
+}
+
+bool ProcessPool::IsShared(const std::byte* data) {
+  std::lock_guard lock(mutex_);
+  if (memory_ == nullptr) return false;
+  const std::byte* begin = memory_->segment().data();
+  return std::less_equal<>()(begin, data) && std::less<>()(data, begin + memory_->segment().size());
+}
+
+std::vector<ProcessPool::Listed> ProcessPool::List() {
+  std::vector<Listed> all;
+  std::lock_guard lock(mutex_);
+  for (const auto& [number, worker] : workers_) {
+    const bool is_idle = std::find(idle_.begin(), idle_.end(), worker) != idle_.end();
+    all.push_back({.number = number, .pid = worker->pid(), .is_idle = is_idle});
+  }
+  return all;
 }
 
 void ProcessPool::Kill(WorkerProcess& worker) {

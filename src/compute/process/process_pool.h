@@ -62,6 +62,15 @@ class ProcessPool {
   /// Of shared memory, for tests and listings; all zeros before there is any.
   shm::ArenaStatistics object_statistics();
 
+  /// Whether bytes lie in shared memory.
+  bool IsShared(const std::byte* data);
+  struct Listed {
+    uint64_t number;
+    pid_t pid;  ///< 0: not known yet.
+    bool is_idle;
+  };
+  std::vector<Listed> List();
+
   /// In one that the caller has acquired.
   static Status RunIn(WorkerProcess& worker, detail::Task& task, int attempt);
 

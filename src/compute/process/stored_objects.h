@@ -18,11 +18,16 @@ namespace triune::compute {
 /// What a worker has put.
 class StoredObject final : public detail::Object {
  public:
-  explicit StoredObject(detail::StoredValue value) : value_(std::move(value)) { SetReady(); }
+  StoredObject(compute::StateBook* book, detail::StoredValue value) : value_(std::move(value)) {
+    SetReady();
+    if (detail::TrackObject(book, *this, -1)) word_.store(1, std::memory_order_relaxed);
+  }
   const detail::StoredValue* stored() const noexcept override { return &value_; }
 
  private:
-  ~StoredObject() override = default;
+  ~StoredObject() override {
+    if (word_.load(std::memory_order_relaxed) != 0) detail::ForgetObject(*this);
+  }
   const detail::StoredValue value_;
 };
 

@@ -14,6 +14,8 @@
 #include "compute/process/run_message.h"
 #include "compute/process/stored_objects.h"
 #include "compute/remote/convert.h"
+#include "compute/state/state_book.h"
+#include "compute/state/state_tracker.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/generator_stream.h"
 
@@ -245,11 +247,19 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
   if (in_flight_ == 1) last_end_ = Now();
   StageOf(call).store(slot::Word(call.sequence, slot::kSent));
   call.task.store(&task);
+  NoteWorker(task);
   if (task.cancelled()) Interrupt(task);  // before anybody could see that it is here
   return true;
 }
 
+void WorkerProcess::NoteWorker(const detail::Task& task) const noexcept {
+  const StateBook* book = task.runner().state_book();
+  if (book != nullptr && book->tracker() != nullptr) [[unlikely]]
+    book->tracker()->OnWorker(task, pid());
+}
+
 void WorkerProcess::End(Call& call, Status status, std::vector<Ended>& ended) {
+  NoteWorker(*call.task.load());  // its number may not have been known before
   ended.push_back({call.task.load(), std::move(status)});
   call.task.store(nullptr);
   free_slots_.push_back(static_cast<uint32_t>(&call - calls_.data()));

@@ -128,6 +128,7 @@ class WorkerProcess final : private NestedCalls::Worker {
   /// Those that had begun.
   void EndAll(const Status& astray, std::vector<Ended>& ended);
   void End(Call& call, Status status, std::vector<Ended>& ended);
+  void NoteWorker(const detail::Task& task) const noexcept;
   Status Crashed(const Call& call) const;
   /// When dead. `whose`: "its process", for people.
   Status Death(const std::string& whose) const;

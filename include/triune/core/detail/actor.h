@@ -18,6 +18,7 @@
 #include "triune/core/actor_options.h"
 #include "triune/core/detail/bound_task.h"
 #include "triune/core/detail/engine.h"
+#include "triune/core/detail/state_book.h"
 #include "triune/core/detail/task.h"
 
 namespace triune::detail {
@@ -67,6 +68,8 @@ class CreationTask : public Task {
   bool actor_creation() const noexcept final { return true; }
   int actor_concurrency() const noexcept final;
   bool RunForWaiter() noexcept final;
+  /// Which may be going, or gone but for its memory.
+  ActorCore& created() const noexcept { return actor_; }
 
  protected:
   ~CreationTask() override;
@@ -95,7 +98,7 @@ class ActorCore : public Runnable, public TaskRunner {
 
   /// Once, before anybody else knows the actor. Then Create, or Refuse with the reason why there is none.
   void SetCreation(Pointer<CreationTask> creation) noexcept;
-  void Create() noexcept { creation_->Start(); }
+  void Create() noexcept;
   void Refuse(Status error) noexcept;
   CreationTask& creation() const noexcept { return *creation_; }
   /// Runs a queued call at once, on this thread, if nobody has the turn. False, and nothing was done with the call,
@@ -147,6 +150,12 @@ class ActorCore : public Runnable, public TaskRunner {
   bool has_instance_ = false;
 
  private:
+  // Where there would be padding.
+  bool creation_pending_ = false;  ///< Of whoever has the turn.
+  /// kNumber: none, before it is created. kDead is for good.
+  std::atomic<ActorLife> life_{ActorLife::kNumber};
+  std::atomic<uint32_t> active_{0};  ///< Calls that run at the same time, without the turn.
+
   friend class ActorTask;
   friend class CreationTask;
   /// Whose turn it is. kAgain: running, and there is more to do.
@@ -154,6 +163,8 @@ class ActorCore : public Runnable, public TaskRunner {
   enum KillRequest : uint32_t { kNoKill, kRestart, kForGood };
   using HeldBack = std::unordered_map<uint64_t, std::deque<Pointer<ActorTask>>>;
 
+  /// `why`: when it is dead.
+  void SetLife(ActorLife life, const Status* why = nullptr) noexcept;
   void Put(ActorTask& task) noexcept;
   void Wake() noexcept;
   void QueueTurn() noexcept;
@@ -226,7 +237,6 @@ class ActorCore : public Runnable, public TaskRunner {
   std::atomic<uint32_t> knowing_{1};  ///< All who refer to it count as one.
   std::atomic<uint32_t> turn_{kNone};
   std::atomic<uint32_t> kill_{kNoKill};
-  std::atomic<uint32_t> active_{0};         ///< Calls that run at the same time, without the turn.
   std::atomic<size_t> waiting_{0};          ///< Calls that are not over; counted when there is a limit.
   std::atomic<ActorTask*> inbox_{nullptr};  ///< Latest first.
   std::atomic<uintptr_t> current_{0};       ///< What runs in the turn; the lowest bit is a lock.
@@ -240,7 +250,6 @@ class ActorCore : public Runnable, public TaskRunner {
   bool lease_is_over_ = false;  ///< Under mutex_, as is the next.
   std::shared_ptr<ActorLease> lease_;
   // Of whoever has the turn; or, while a call runs in the turn, of whoever has the lock.
-  bool creation_pending_ = false;
   int restarts_ = 0;
   ActorTask* outbox_ = nullptr;  ///< Taken from the inbox, earliest first.
   std::unique_ptr<HeldBack> held_back_;

@@ -14,6 +14,10 @@
 #include "triune/core/detail/task.h"
 #include "triune/time.h"
 
+namespace triune::compute {
+class SessionState;
+}
+
 namespace triune::detail {
 
 /// Where an actor lives that has a process of its own. Of whoever has the actor's turn.
@@ -93,6 +97,8 @@ class Engine : public TaskRunner {
 
   /// What there is for tasks, actors and placement groups.
   virtual Resources& resources() noexcept = 0;
+  /// What can be seen of the session; null in a process for tasks.
+  virtual compute::SessionState* session_state() const noexcept { return nullptr; }
 
  private:
   Session* session_ = nullptr;

@@ -10,7 +10,7 @@ namespace triune::detail {
 
 /// "std::runtime_error" rather than "St13runtime_error".
 std::string TypeName(const std::type_info& type);
-/// Of the function at an address, without its parameters; empty when the program does not export it.
+/// Of the function at an address, without its parameters; empty when it can't be told: the program is stripped.
 std::string SymbolName(const void* address);
 
 /// Of what a task calls: a function, a method, or an object, which has the name of its type.

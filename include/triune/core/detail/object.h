@@ -46,6 +46,16 @@ class Object {
   void Unref() noexcept {
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+  /// False when it is going.
+  bool TryRef() noexcept {
+    uint32_t references = references_.load(std::memory_order_relaxed);
+    while (references != 0) {
+      if (references_.compare_exchange_weak(references, references + 1, std::memory_order_acq_rel)) return true;
+    }
+    return false;
+  }
+  /// How many refer to it now.
+  uint32_t references() const noexcept { return references_.load(std::memory_order_relaxed); }
   /// Whether the caller's reference is the only one.
   bool unshared() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
 

@@ -12,6 +12,7 @@
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/remote_function.h"
 #include "triune/core/detail/runnable.h"
+#include "triune/core/detail/state_book.h"
 #include "triune/core/task_options.h"
 #include "triune/status.h"
 
@@ -49,9 +50,12 @@ class TaskRunner {
   virtual Status CallElsewhere(Task&, int attempt) = 0;
   /// The task was submitted by one that captures its children, on this thread; nobody else knows it yet.
   virtual void Capture(Task&) noexcept {}
+  /// Where what becomes of its tasks is counted; may be null.
+  compute::StateBook* state_book() const noexcept { return state_book_; }
 
  protected:
   ~TaskRunner() = default;
+  compute::StateBook* state_book_ = nullptr;
 };
 
 /// A task that a thread is busy with, on its stack.
@@ -104,10 +108,12 @@ class Task : public Object, public Runnable {
   /// it has run, and its dependencies are ready: they know it.
   void Start() noexcept {
     Ref();
+    Note(TaskEvent::kSubmitted);
     if (current_frame != nullptr && phase() == kWaiting) JoinFamily(current_frame->task);
     AwaitArguments();
     if (pending_.load(std::memory_order_relaxed) != 1) {
       must_wait_ = true;
+      Note(TaskEvent::kAwaits);
       runner_.Announce(*this);
     }
     DependencyReady();
@@ -119,12 +125,18 @@ class Task : public Object, public Runnable {
   }
   Task* batchable() noexcept override { return elsewhere_ && options_->runtime_env.empty() ? this : nullptr; }
 
-  bool RunIfFirst() noexcept {
+  /// True for the one who is to run it.
+  bool Claim() noexcept {
     if (!Advance(kQueued, kRunning)) return false;
+    Note(TaskEvent::kBegun);
+    return true;
+  }
+  bool RunIfFirst() noexcept {
+    if (!Claim()) return false;
     Execute();
     return true;
   }
-  // For those who run many in one process. After Advance from kQueued to kRunning, one of these two.
+  // For those who run many in one process. After Claim, one of these two.
   /// The first call has ended so: goes on as Run does.
   void Conclude(Status first) noexcept { Execute(&first); }
   /// The call after so many that have failed has ended so. False as Execute.
@@ -167,6 +179,9 @@ class Task : public Object, public Runnable {
   /// Where it puts what it yields; null when it is no generator.
   virtual GeneratorStream* stream() noexcept { return nullptr; }
   bool elsewhere() const noexcept { return elsewhere_; }
+  /// It can be listed (ForgetObject). Before anybody else knows of it.
+  void SetTracked() noexcept { is_tracked_ = true; }
+  bool is_tracked() const noexcept { return is_tracked_; }
   /// Whether it was announced before it could be queued.
   bool must_wait() const noexcept { return must_wait_; }
 
@@ -178,7 +193,13 @@ class Task : public Object, public Runnable {
   std::vector<Pointer<Task>> Children();
 
  protected:
-  ~Task() override = default;
+  ~Task() override {
+    if (is_tracked_) [[unlikely]]
+      ForgetObject(*this);
+  }
+  void Note(TaskEvent event, const Status* error = nullptr) noexcept {
+    if (!is_uncounted_) detail::Note(runner_.state_book(), event, *this, error);
+  }
 
   /// False when the function is a coroutine that waits: then the task may be gone.
   bool Execute(const Status* first = nullptr) noexcept;
@@ -210,8 +231,11 @@ class Task : public Object, public Runnable {
   void DependencyReady() noexcept {
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (Advance(kWaiting, kQueued)) {
+      if (must_wait_) Note(TaskEvent::kArgumentsReady);
       runner_.Enqueue(*this);
     } else {
+      Note(TaskEvent::kDismissed);
+      if (must_wait_) Note(TaskEvent::kDismissedAwaiting);
       // Without its arguments, so that of a long chain not each takes the next one along.
       DropArguments();
       runner_.Dismiss(*this);
@@ -242,9 +266,12 @@ class Task : public Object, public Runnable {
   bool must_wait_ = false;
   bool has_arguments_ = true;
   bool has_value_ = false;
-  bool elsewhere_ = false;  ///< Runs in another process.
+  // These share a byte: they are set before anybody else knows of the task.
+  bool elsewhere_ : 1 = false;  ///< Runs in another process.
+  bool is_uncounted_ : 1 = false;
 
  private:
+  bool is_tracked_ : 1 = false;
   bool captures_ = false;
   int attempts_ = 0;
   // Tasks that were submitted inside another that is still running know it, and it them. The links between siblings
