@@ -4,6 +4,7 @@
 #include "compute/spin.h"
 #include "compute/task_error.h"
 #include "triune/core/detail/async_call.h"
+#include "triune/core/detail/generator_stream.h"
 
 namespace triune::detail {
 namespace {
@@ -138,9 +139,11 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   if (before == kRunning && !though_running) return true;
   if (before == kQueued) DropArguments();
   LeaveFamily();
-  Note(before == kWaiting  ? TaskEvent::kAbandonedWaiting
-       : before == kQueued ? TaskEvent::kAbandonedQueued
-                           : TaskEvent::kAbandonedRunning);
+  // A generator that waits for its consumers has begun.
+  const bool has_begun = before == kRunning || (stream() != nullptr && stream()->suspended());
+  Note(has_begun            ? TaskEvent::kAbandonedRunning
+       : before == kWaiting ? TaskEvent::kAbandonedWaiting
+                            : TaskEvent::kAbandonedQueued);
   Note(EndWith(error), &error);
   SetReady(std::move(error));
   // An actor may wait for more than the arguments of its constructor.

@@ -48,10 +48,10 @@ Status GeneratorStream::Drive(GeneratorFrame frame) {
 }
 
 Status GeneratorStream::Continue() {
-  suspended_ = false;
+  suspended_.store(false, std::memory_order_relaxed);
   struct DropUnlessSuspended {
     ~DropUnlessSuspended() {
-      if (!stream.suspended_) stream.DropFrame();
+      if (!stream.suspended()) stream.DropFrame();
     }
     GeneratorStream& stream;
   } const drop{*this};
@@ -65,7 +65,7 @@ Status GeneratorStream::Continue() {
         return NotWanted(task_);
       case Pushed::kIsFull:
         if (may_suspend_) {
-          suspended_ = true;
+          suspended_.store(true, std::memory_order_relaxed);
           return {};
         }
         TRIUNE_RETURN_IF_ERROR(WaitForRoom());

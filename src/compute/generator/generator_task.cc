@@ -8,7 +8,8 @@ namespace triune::detail {
 
 void GeneratorTask::Run() noexcept {
   if (elsewhere_) return Task::Run();
-  if (!Advance(kQueued, kRunning)) return Unref();
+  // For those who count, it runs from its beginning to its end.
+  if (!(stream_.suspended() ? Advance(kQueued, kRunning) : Claim())) return Unref();
   Frame frame{.task = *this, .outer = current_frame, .attempt = attempts_, .caller = caller_};
   current_frame = &frame;
   Status status;
@@ -16,6 +17,7 @@ void GeneratorTask::Run() noexcept {
     const int left = retries() - attempts_;
     status = stream_.suspended() ? Resume() : Try(attempts_, left <= 0);
     if (stream_.suspended() || !WantsRetry(left, attempts_, status)) break;
+    Note(TaskEvent::kRetried, &status);
     frame.attempt = ++attempts_;
   }
   caller_ = frame.caller;

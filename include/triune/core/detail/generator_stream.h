@@ -1,6 +1,7 @@
 // What a task yields, until somebody takes it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,7 +38,7 @@ class GeneratorStream final : public Waiter {
   /// Throws what the coroutine throws. When it is suspended(), there is more to come with Continue.
   Status Drive(GeneratorFrame frame);
   Status Continue();
-  bool suspended() const noexcept { return suspended_; }
+  bool suspended() const noexcept { return suspended_.load(std::memory_order_relaxed); }
   void DropFrame() noexcept { frame_.Reset(); }
   /// True: task.Unpark comes as soon as there is room, or nobody wants more. False: that is so now.
   bool Park() noexcept;
@@ -88,7 +89,7 @@ class GeneratorStream final : public Waiter {
   uint64_t yielded_ = 0;    ///< In this attempt.
   uint64_t delivered_ = 0;  ///< In all.
   bool may_suspend_ = false;
-  bool suspended_ = false;
+  std::atomic<bool> suspended_{false};  ///< Others may ask.
 
   mutable std::mutex mutex_;
   int64_t limit_ = 1;
