@@ -1,6 +1,10 @@
 // The engine that runs tasks on threads of this process.
 #pragma once
 
+#include <mutex>
+#include <vector>
+
+#include "compute/dag/dag_host.h"
 #include "compute/local/admission.h"
 #include "compute/local/amounts.h"
 #include "compute/local/timer.h"
@@ -17,7 +21,7 @@ namespace triune::compute {
 
 class Sleeper;
 
-class LocalEngine final : public detail::Engine, private ProcessHost {
+class LocalEngine final : public detail::Engine, public DagHost, private ProcessHost {
  public:
   /// `total`: what the options come to; at least one processor.
   LocalEngine(const Amounts& total, const SessionOptions& options);
@@ -43,6 +47,10 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void InterruptElsewhere(detail::Task& task) noexcept override { processes_->Interrupt(task); }
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }
   detail::Resources& resources() noexcept override { return *admission_; }
+  Result<std::shared_ptr<SharedMemory>> shared_memory() override { return processes_->shared_memory(); }
+  ProcessHost& process_host() noexcept override { return *this; }
+  Status AddDag(detail::CompiledDagCore& dag) override;
+  void RemoveDag(detail::CompiledDagCore& dag) noexcept override;
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
 
  private:
@@ -56,6 +64,11 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   /// Lets another thread take this one's place meanwhile.
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
+  void CloseDags() noexcept;
+
+  std::mutex dags_mutex_;
+  std::vector<detail::Pointer<detail::CompiledDagCore>> dags_;  ///< Those that have loops in processes.
+  bool dags_are_closed_ = false;
   Timer timer_{pool_};
   // What actors have refers to these, and may outlive all this.
   std::shared_ptr<Admission> admission_;
