@@ -391,6 +391,7 @@ void ActorCore::Put(ActorTask& task) noexcept {
 void ActorCore::Wake() noexcept {
   uint32_t turn = turn_.load();
   while (true) {
+    if (turn == kAgain && has_loop_.load()) return TellOfCalls();
     if (turn == kQueued || turn == kAgain) return;
     if (turn_.compare_exchange_weak(turn, turn == kNone ? kQueued : kAgain)) break;
   }

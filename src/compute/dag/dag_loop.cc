@@ -78,12 +78,12 @@ class Loop {
       }
       auto options = std::make_shared<TaskOptions>();
       options->name = call.name;
-      Step& step = steps_.emplace_back(Step{.call = call,
-                                            .function = *function,
-                                            .task = detail::Pointer<LoopCallTask>::Adopt(
-                                                new LoopCallTask(place_.runner, std::move(options))),
-                                            .result = ChannelWriter(region_, blocks_, call.value),
-                                            .arguments = {}});
+      Step& step = steps_.emplace_back(
+          Step{.call = call,
+               .function = *function,
+               .task = detail::Pointer<LoopCallTask>::Adopt(new LoopCallTask(place_.runner, std::move(options))),
+               .result = ChannelWriter(region_, blocks_, call.value),
+               .arguments = {}});
       for (const ScheduledArgument& argument : call.arguments) {
         step.arguments.emplace_back();
         if (argument.value != ScheduledArgument::kConstant) continue;

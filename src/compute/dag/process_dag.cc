@@ -204,8 +204,8 @@ void ProcessDag::StartLanes() {
     LaneSchedule schedule = planned.schedule;
     schedule.dag = memory_->dag();
     schedule.region = memory_->region_offset();
-    lanes_.push_back(std::make_unique<Lane>(*this, detail::Pointer<DagLoopTask>::Adopt(new DagLoopTask(
-                                                       *planned.actor, schedule.Write(), memory_))));
+    lanes_.push_back(std::make_unique<Lane>(
+        *this, detail::Pointer<DagLoopTask>::Adopt(new DagLoopTask(*planned.actor, schedule.Write(), memory_))));
   }
   // They are nobody's children: whoever compiles it may end long before.
   detail::Frame* const frame = std::exchange(detail::current_frame, nullptr);
@@ -217,9 +217,7 @@ void ProcessDag::LaneEnded(const Status& status) noexcept {
   {
     std::lock_guard lock(mutex_);
     if (!is_broken_.load()) {
-      why_ = was_stopped_ ? TornDown()
-             : status.ok() ? FailedPrecondition("the compiled DAG has ended")
-                           : status;
+      why_ = was_stopped_ ? TornDown() : status.ok() ? FailedPrecondition("the compiled DAG has ended") : status;
       is_broken_.store(true, std::memory_order_release);
     }
     changed_.notify_all();
@@ -287,8 +285,8 @@ void ProcessDag::Start(DagExecution& handle, Status error) noexcept {
     const PlannedInput& planned = plan_.inputs[input.input];
     Status status = error;
     if (status.ok()) {
-      status = EncodeAs(encoder_, *input.codec,
-                        {.value = execution.place(planned.value_at), .type = &planned.value->type});
+      status =
+          EncodeAs(encoder_, *input.codec, {.value = execution.place(planned.value_at), .type = &planned.value->type});
       if (!status.ok()) status = status.WithContext("input " + std::to_string(input.input) + " of the compiled DAG");
     }
     if (status.ok()) {

@@ -25,8 +25,9 @@ namespace triune::compute {
 /// should, since its actor has died, so does the DAG.
 class ProcessDag final : public detail::CompiledDagCore {
  public:
-  static Result<detail::Pointer<detail::CompiledDagCore>> Make(
-      detail::Engine& engine, std::shared_ptr<const std::atomic<bool>> session_ended, DagPlan plan, size_t rooms);
+  static Result<detail::Pointer<detail::CompiledDagCore>> Make(detail::Engine& engine,
+                                                               std::shared_ptr<const std::atomic<bool>> session_ended,
+                                                               DagPlan plan, size_t rooms);
   ~ProcessDag() override;
 
   detail::DagExecution* Begin(Status* error) noexcept override;

@@ -24,9 +24,9 @@
 
 namespace triune::process_dag_test {
 
+using compute::HasKind;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
-using compute::HasKind;
 
 class Adder {
  public:
@@ -261,8 +261,8 @@ TEST_F(ProcessDagTest, VoidStatusNamesAndRetries) {
 TEST_F(ProcessDagTest, LargeValuesAndBuffers) {
   auto one = Make(1);
   auto two = Make(2);
-  auto length = two.Bind(&Adder::Length, one.Bind(&Adder::Join, one.Bind(&Adder::Text, input_),
-                                                  two.Bind(&Adder::Text, input_)));
+  auto length =
+      two.Bind(&Adder::Length, one.Bind(&Adder::Join, one.Bind(&Adder::Text, input_), two.Bind(&Adder::Text, input_)));
   auto compiled = ValueOf(session_.Compile<int(int)>(length));
   for (int size : {0, 10, 4031, 4032, 4033, 100'000, 3'000'000, 5, 200'000}) {
     for (int i = 0; i < 3; ++i) ASSERT_EQ(ValueOf(compiled.Execute(size).Get()), 2 * size + 1);
@@ -274,8 +274,7 @@ TEST_F(ProcessDagTest, LargeValuesAndBuffers) {
     EXPECT_EQ(ValueOf(more.Execute(std::vector<double>(size, 0.5)).Get()), std::vector<double>(size, 3.5));
   }
   InputNode<Buffer> bytes;
-  auto turned =
-      ValueOf(session_.Compile<Buffer(Buffer)>(two.Bind(&Adder::Turned, one.Bind(&Adder::Turned, bytes))));
+  auto turned = ValueOf(session_.Compile<Buffer(Buffer)>(two.Bind(&Adder::Turned, one.Bind(&Adder::Turned, bytes))));
   for (size_t size : {1U, 4000U, 1'000'000U}) {
     std::vector<std::byte> given(size, std::byte{1});
     given.back() = std::byte{7};
@@ -368,8 +367,8 @@ TEST_F(ProcessDagTest, TheTimeoutOfGet) {
 TEST_F(ProcessDagTest, SeveralThreadsWait) {
   auto one = Make(1);
   auto ten = Make(10);
-  auto compiled = ValueOf(session_.Compile<int(int)>(ten.Bind(&Adder::Add, one.Bind(&Adder::Add, input_)),
-                                                     {.max_inflight_executions = 8}));
+  auto compiled = ValueOf(
+      session_.Compile<int(int)>(ten.Bind(&Adder::Add, one.Bind(&Adder::Add, input_)), {.max_inflight_executions = 8}));
   std::vector<std::jthread> threads;
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&, t] {
@@ -515,8 +514,9 @@ TEST_F(ProcessDagTest, RefusesWhatItCanNotDo) {
   refused(one.With({.timeout = milliseconds(5)}).Bind(&Adder::Add, input_), "timeouts");
   refused(one.With({.retries = 1, .retry_on = [](const Status&) { return true; }}).Bind(&Adder::Add, input_),
           "retry_on");
-  EXPECT_EQ(session_.Compile<int(int)>(one.Bind(&Adder::Add, input_), {.max_inflight_executions = 5000}).status().code(),
-            StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      session_.Compile<int(int)>(one.Bind(&Adder::Add, input_), {.max_inflight_executions = 5000}).status().code(),
+      StatusCode::kInvalidArgument);
   auto references = ValueOf(session_.Compile<std::vector<ObjectRef<int>>(int)>(one.Bind(&Adder::References, input_)));
   EXPECT_THAT(references.Execute(1).Get().status().message(), HasSubstr("references can't be passed"));
 }

@@ -159,8 +159,7 @@ Result<bool> RunsInProcesses(const DagPlan& plan) {
     if (!step.node) continue;
     if (step.node->actor() == nullptr && step.node->options() != nullptr &&
         step.node->options()->isolation == kProcess) {
-      return InvalidArgument("functions of a compiled DAG can't have processes, only actors can: " +
-                             step.node->Name());
+      return InvalidArgument("functions of a compiled DAG can't have processes, only actors can: " + step.node->Name());
     }
     (IsInProcess(*step.node) ? in_process : here) = step.node.get();
   }
