@@ -12,7 +12,8 @@ namespace {
 
 std::vector<Measure> AllMeasures() {
   std::vector<Measure> all;
-  for (auto* some : {TaskMeasures, QueueMeasures, ObjectMeasures, StartMeasures, ActorMeasures, ProcessMeasures}) {
+  for (auto* some :
+       {TaskMeasures, QueueMeasures, ObjectMeasures, StartMeasures, ActorMeasures, ProcessMeasures, DagMeasures}) {
     for (Measure& measure : some()) all.push_back(measure);
   }
   return all;

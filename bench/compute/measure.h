@@ -40,6 +40,7 @@ std::vector<Measure> ObjectMeasures();
 std::vector<Measure> StartMeasures();
 std::vector<Measure> ActorMeasures();
 std::vector<Measure> ProcessMeasures();
+std::vector<Measure> DagMeasures();
 
 struct WrongAnswer : std::runtime_error {
   using std::runtime_error::runtime_error;

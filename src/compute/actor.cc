@@ -45,6 +45,7 @@ ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> option
 
 ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> options, uint64_t caller)
     : Task(actor, std::move(options)), actor_(actor), caller_(caller), settled_(true) {
+  elsewhere_ = actor.options().isolation == kProcess;
   actor_.Ref();
 }
 
@@ -234,13 +235,13 @@ Status ActorCore::CallElsewhere(Task& task, int attempt) {
 
 bool ActorCore::host_has_room() const noexcept {
   const size_t most = serial() ? kCallsPerTurn : static_cast<size_t>(options_.max_concurrency);
-  return host_ == nullptr || host_->in_flight() < most;
+  return host_ == nullptr || host_->in_flight() < most + host_->loops();
 }
 
 void ActorCore::RunInHost(Pointer<ActorTask> task) noexcept {
   if (task->options() != nullptr && task->options()->retries > 0) {
     // It may be called several times, by itself.
-    while (host_is_busy()) {
+    while (host_has_calls()) {
       if (kill_.load() != kNoKill) return AwaitHostBefore(std::move(task));
       AwaitHost();
     }
@@ -296,13 +297,14 @@ void ActorCore::EndCallInHost(ActorTask& task, Status status) noexcept {
   task.Unref();
 }
 
-void ActorCore::AwaitHost(bool though_killed) noexcept {
+void ActorCore::AwaitHost(bool though_killed, bool though_calls) noexcept {
   std::vector<ActorHost::Ended> ended;
   // While it waits, others may see to the rest of the actor: Kill.
   BeginCall(*creation_);
   awaited_host_.store(host_.get());
   // Whoever kills it sets that first, and then interrupts.
-  if (though_killed || kill_.load() == kNoKill) host_->Await(ended);
+  const bool calls_have_come = !though_calls && inbox_.load() != nullptr && host_has_room();
+  if (!calls_have_come && (though_killed || kill_.load() == kNoKill)) host_->Await(ended);
   awaited_host_.store(nullptr);
   EndCall(*creation_);
   Status alive = host_->Alive();
@@ -417,10 +419,26 @@ void ActorCore::Put(ActorTask& task) noexcept {
 void ActorCore::Wake() noexcept {
   uint32_t turn = turn_.load();
   while (true) {
+    if (turn == kAgain && has_loop_.load()) return TellOfCalls();
     if (turn == kQueued || turn == kAgain) return;
     if (turn_.compare_exchange_weak(turn, turn == kNone ? kQueued : kAgain)) break;
   }
-  if (turn == kNone) QueueTurn();
+  if (turn == kNone) {
+    QueueTurn();
+  } else if (has_loop_.load()) {
+    TellOfCalls();
+  }
+}
+
+void ActorCore::TellOfCalls() noexcept {
+  // Where another has the lock, perhaps further up on this stack, it is killed, or it was a moment of bad luck.
+  uintptr_t word = current_.load();
+  while (word != 0 && (word & kLocked) == 0) {
+    if (!current_.compare_exchange_weak(word, word | kLocked)) continue;
+    if (ActorHost* host = awaited_host_.load()) host->Interrupt();
+    current_.store(word);
+    return;
+  }
 }
 
 void ActorCore::QueueTurn() noexcept {
@@ -531,7 +549,7 @@ void ActorCore::TakeTurnWith(bool lease, const Object* until) noexcept {
     }
     if (may_resume && CollectDue()) continue;
     if (host_is_busy()) {
-      AwaitHost();
+      AwaitHost(false, !has_loop_.load());
       continue;
     }
     if (needs_lease_ && !lease && has_lease_.load() && creation_pending_) {

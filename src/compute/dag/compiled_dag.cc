@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "compute/dag/dag_plan.h"
+#include "compute/dag/process_dag.h"
+#include "compute/dag/process_plan.h"
 #include "compute/dag/scheduled_dag.h"
 
 namespace triune::detail {
@@ -30,7 +32,12 @@ Result<Pointer<CompiledDagCore>> CompiledDagCore::Make(Engine& engine,
                                                        const CompileOptions& options) {
   if (options.max_inflight_executions == 0) return InvalidArgument("max_inflight_executions must be at least 1: is 0");
   TRIUNE_ASSIGN_OR_RETURN(auto plan, compute::DagPlan::Make(engine, outputs, inputs));
+  TRIUNE_ASSIGN_OR_RETURN(const bool in_processes, compute::RunsInProcesses(plan));
   TRIUNE_RETURN_IF_ERROR(AwaitObjects(engine, plan.objects));
+  if (in_processes) {
+    return compute::ProcessDag::Make(engine, std::move(session_ended), std::move(plan),
+                                     options.max_inflight_executions);
+  }
   return Pointer<CompiledDagCore>::Adopt(
       new compute::ScheduledDag(engine, std::move(session_ended), std::move(plan), options.max_inflight_executions));
 }

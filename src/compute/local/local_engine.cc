@@ -88,11 +88,36 @@ LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options, St
 }
 
 LocalEngine::~LocalEngine() {
+  CloseDags();
   pool_.Drain([this] { return stalled_.FailStranded(pool_.blocked()) || admission_->FailStranded(); });
   state_->StopServing();
   admission_->Close();
   processes_->Close();
   state_->Close();
+}
+
+Status LocalEngine::AddDag(detail::CompiledDagCore& dag) {
+  std::lock_guard lock(dags_mutex_);
+  if (dags_are_closed_) return FailedPrecondition("the session is over");
+  dags_.emplace_back(&dag);
+  return {};
+}
+
+void LocalEngine::RemoveDag(detail::CompiledDagCore& dag) noexcept {
+  const detail::Pointer<detail::CompiledDagCore> kept(&dag);  // its end is not to come under the mutex
+  std::lock_guard lock(dags_mutex_);
+  std::erase_if(dags_, [&](const auto& each) { return each.get() == &dag; });
+}
+
+// Their loops never end by themselves, and count as work that is to be waited for.
+void LocalEngine::CloseDags() noexcept {
+  std::vector<detail::Pointer<detail::CompiledDagCore>> dags;
+  {
+    std::lock_guard lock(dags_mutex_);
+    dags_are_closed_ = true;
+    dags = dags_;
+  }
+  for (const auto& dag : dags) dag->Close(false);
 }
 
 void LocalEngine::Enqueue(detail::Task& task) noexcept {

@@ -1,6 +1,10 @@
 // The engine that runs tasks on threads of this process.
 #pragma once
 
+#include <mutex>
+#include <vector>
+
+#include "compute/dag/dag_host.h"
 #include "compute/generator/stalled_generators.h"
 #include "compute/local/admission.h"
 #include "compute/local/amounts.h"
@@ -19,7 +23,7 @@ namespace triune::compute {
 
 class Sleeper;
 
-class LocalEngine final : public detail::Engine, private ProcessHost {
+class LocalEngine final : public detail::Engine, public DagHost, private ProcessHost {
  public:
   /// `total`: what the options come to; at least one processor.
   /// `problem`: with what the options came from.
@@ -53,6 +57,10 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   void Unstall(detail::GeneratorStream& stream) noexcept override;
   detail::Resources& resources() noexcept override { return *admission_; }
   SessionState* session_state() const noexcept override { return state_.get(); }
+  Result<std::shared_ptr<SharedMemory>> shared_memory() override { return processes_->shared_memory(); }
+  ProcessHost& process_host() noexcept override { return *this; }
+  Status AddDag(detail::CompiledDagCore& dag) override;
+  void RemoveDag(detail::CompiledDagCore& dag) noexcept override;
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
 
  private:
@@ -68,6 +76,11 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   Status Sleep(Sleeper& sleeper, TimePoint deadline);
 
   const std::unique_ptr<SessionState> state_;
+  void CloseDags() noexcept;
+
+  std::mutex dags_mutex_;
+  std::vector<detail::Pointer<detail::CompiledDagCore>> dags_;  ///< Those that have loops in processes.
+  bool dags_are_closed_ = false;
   Timer timer_{pool_};
   StalledGenerators stalled_;
   // What actors have refers to these, and may outlive all this.

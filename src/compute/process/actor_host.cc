@@ -28,6 +28,7 @@ class ProcessActorHost final : public detail::ActorHost {
   void Interrupt() noexcept override { worker_->Interrupt(); }
   std::vector<detail::Task*> TakeBack() override { return worker_->TakeBack(); }
   size_t in_flight() const noexcept override { return worker_->in_flight(); }
+  size_t loops() const noexcept override { return worker_->loops(); }
   Status Alive() const override { return worker_->Alive(); }
   void Stop(bool at_once) noexcept override {
     if (worker_ == nullptr) return;

@@ -190,6 +190,23 @@ Result<PieceInBlock> DriverConnection::Place(std::span<const std::byte> bytes) {
   return PieceInBlock{.block = block, .begin = 0, .size = bytes.size()};
 }
 
+Result<shm::Block> DriverConnection::ExchangeDagBlock(uint64_t dag, uint64_t old, uint64_t bytes) {
+  const uint64_t request = NewRequest();
+  Bytes question;
+  MessageWriter message(question, MessageKind::kDagBlock);
+  message.Put(request);
+  message.Put(dag);
+  message.Put(old);
+  message.Put(bytes);
+  const Bytes reply = *Request(request, question);
+  MessageReader reader(reply);
+  TRIUNE_RETURN_IF_ERROR(ReadStatus(reader));
+  shm::Block block;
+  block.offset = reader.Take<uint64_t>();
+  block.bytes = reader.Take<uint64_t>();
+  return block;
+}
+
 void DriverConnection::DropLease(void* lease) {
   const std::unique_ptr<Lease> last(static_cast<Lease*>(lease));
   last->connection->Give({.what = Release::kBlock, .number = last->block});

@@ -60,6 +60,10 @@ class DriverConnection final : public ValuePort {
   /// A copy in shared memory, for this process first.
   Result<Buffer> Copy(std::span<const std::byte> bytes);
 
+  /// For a value of a compiled DAG: another block in place of an old one, unless that is 0.
+  Result<shm::Block> ExchangeDagBlock(uint64_t dag, uint64_t old, uint64_t bytes);
+  Result<std::span<std::byte>> Memory(uint64_t offset, uint64_t bytes) const { return memory_.Slice(offset, bytes); }
+
   LinkPage& page() const { return link_.page(); }
 
  private:

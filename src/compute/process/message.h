@@ -29,6 +29,9 @@ enum class MessageKind : uint8_t {
   kWait,       ///< u64 request, WaitHeader, handles. Reply: status, u32 count, numbers; of one object alone that is
                ///< ready its status, and the value. When none are needed there is a reply at once.
   kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
+  kDagBlock,   ///< u64 request, u64 number of a compiled DAG's memory, u64 offset of the block that it needs no more or
+               ///< 0,
+               ///< u64 bytes. Reply: status, u64 offset, u64 bytes.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
   // About actors; see nested.h.
   kCreateActor,  ///< ActorHeader, ...

@@ -112,6 +112,8 @@ Status NestedCalls::Handle(MessageKind kind, MessageReader& message) {
   switch (kind) {
     case MessageKind::kNeedBlock:
       return HandleNeedBlock(message);
+    case MessageKind::kDagBlock:
+      return HandleDagBlock(message);
     case MessageKind::kRelease:
       return HandleReleases(message);
     case MessageKind::kSubmit:
@@ -162,6 +164,21 @@ Status NestedCalls::HandleNeedBlock(MessageReader& message) {
   reply.Put(request);
   WriteStatus(reply, block.status());
   reply.Put(block.ok() ? block->offset : uint64_t{0});
+  return worker_.Send(outgoing_);
+}
+
+Status NestedCalls::HandleDagBlock(MessageReader& message) {
+  const auto request = message.Take<uint64_t>();
+  const auto dag = message.Take<uint64_t>();
+  const auto old = message.Take<uint64_t>();
+  const auto bytes = message.Take<uint64_t>();
+  if (message.failed()) return InvalidArgument("a question that ends too early");
+  const Result<shm::Block> block = memory_.ExchangeDagBlock(dag, old, bytes);
+  MessageWriter reply(outgoing_, MessageKind::kReply);
+  reply.Put(request);
+  WriteStatus(reply, block.status());
+  reply.Put(block.ok() ? block->offset : uint64_t{0});
+  reply.Put(block.ok() ? block->bytes : uint64_t{0});
   return worker_.Send(outgoing_);
 }
 

@@ -98,6 +98,7 @@ class NestedCalls final : public ValuePort {
   class Wait;
 
   Status HandleNeedBlock(MessageReader& message);
+  Status HandleDagBlock(MessageReader& message);
   Status HandleSubmit(MessageReader& message);
   Status HandlePut(MessageReader& message);
   Status HandleWait(MessageReader& message);

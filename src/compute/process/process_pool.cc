@@ -55,13 +55,14 @@ Status ProcessPool::MakeMemory() {
 }
 
 Result<Buffer> ProcessPool::CopyToSharedMemory(std::span<const std::byte> bytes) {
-  std::shared_ptr<SharedMemory> memory;
-  {
-    std::lock_guard lock(mutex_);
-    TRIUNE_RETURN_IF_ERROR(MakeMemory());
-    memory = memory_;
-  }
+  TRIUNE_ASSIGN_OR_RETURN(const std::shared_ptr<SharedMemory> memory, shared_memory());
   return memory->Copy(bytes);
+}
+
+Result<std::shared_ptr<SharedMemory>> ProcessPool::shared_memory() {
+  std::lock_guard lock(mutex_);
+  TRIUNE_RETURN_IF_ERROR(MakeMemory());
+  return memory_;
 }
 
 Status ProcessPool::StartZygote() {

@@ -56,6 +56,7 @@ class ProcessPool {
   /// way to one process at a time. Takes over the reference.
   void RunAll(detail::Task& first, TaskSource& source) noexcept;
   Result<Buffer> CopyToSharedMemory(std::span<const std::byte> bytes);
+  Result<std::shared_ptr<SharedMemory>> shared_memory();
   /// The task was cancelled, or nobody wants its result any more.
   void Interrupt(const detail::Task& task) noexcept;
 

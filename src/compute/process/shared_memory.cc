@@ -56,9 +56,49 @@ Result<shm::Block> SharedMemory::Grant(shm::Holder holder, uint64_t bytes) {
 
 Result<Buffer> SharedMemory::Copy(std::span<const std::byte> bytes) {
   if (bytes.empty()) return Buffer();
-  TRIUNE_ASSIGN_OR_RETURN(const shm::Block block, Grant(driver_, bytes.size()));
-  std::memcpy(segment_.data() + block.offset, bytes.data(), bytes.size());
-  return Adopt(block, 0, bytes.size());
+  TRIUNE_ASSIGN_OR_RETURN(Buffer buffer, Allocate(bytes.size()));
+  std::memcpy(buffer.mutable_data(), bytes.data(), bytes.size());
+  return buffer;
+}
+
+Result<Buffer> SharedMemory::Allocate(uint64_t bytes) {
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Block block, Grant(driver_, bytes));
+  return Adopt(block, 0, bytes);
+}
+
+Result<uint64_t> SharedMemory::JoinDag() {
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Holder holder, leases_.Join());
+  std::lock_guard lock(dags_mutex_);
+  dags_.emplace(++last_dag_, holder);
+  return last_dag_;
+}
+
+void SharedMemory::LeaveDag(uint64_t dag) {
+  std::unordered_map<uint64_t, shm::Holder>::node_type left;
+  {
+    std::lock_guard lock(dags_mutex_);
+    left = dags_.extract(dag);
+  }
+  if (left) std::ignore = leases_.Leave(left.mapped());
+}
+
+Result<shm::Holder> SharedMemory::HolderOf(uint64_t dag) {
+  std::lock_guard lock(dags_mutex_);
+  auto found = dags_.find(dag);
+  if (found == dags_.end()) return InvalidArgument("there is no such compiled DAG");
+  return found->second;
+}
+
+Result<shm::Block> SharedMemory::ExchangeDagBlock(uint64_t dag, uint64_t old, uint64_t bytes) {
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Holder holder, HolderOf(dag));
+  if (old != 0) TRIUNE_RETURN_IF_ERROR(leases_.Drop(holder, old));
+  return Grant(holder, bytes);
+}
+
+Result<std::span<std::byte>> SharedMemory::DagBlock(uint64_t dag, uint64_t offset, uint64_t bytes) {
+  TRIUNE_ASSIGN_OR_RETURN(const shm::Holder holder, HolderOf(dag));
+  TRIUNE_RETURN_IF_ERROR(leases_.Check(holder, offset, bytes).status());
+  return segment_.Slice(offset, bytes);
 }
 
 Result<PieceInBlock> SharedMemory::Pieces::Place(std::span<const std::byte> bytes) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,17 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   Result<shm::Block> Grant(shm::Holder holder, uint64_t bytes);
   /// A buffer with a copy of these bytes. kObjectStoreFull.
   Result<Buffer> Copy(std::span<const std::byte> bytes);
+  /// A buffer for the driver to fill. kObjectStoreFull.
+  Result<Buffer> Allocate(uint64_t bytes);
+
+  // A compiled DAG has a number, under which it holds blocks for all its processes.
+  Result<uint64_t> JoinDag();
+  /// Frees them.
+  void LeaveDag(uint64_t dag);
+  /// A new block, in place of an old one unless that is 0. kObjectStoreFull; InvalidArgument when there is no such DAG.
+  Result<shm::Block> ExchangeDagBlock(uint64_t dag, uint64_t old, uint64_t bytes);
+  /// What lies in a block of the DAG; an error when there is no such block, or it is smaller.
+  Result<std::span<std::byte>> DagBlock(uint64_t dag, uint64_t offset, uint64_t bytes);
 
   /// The driver's way of sending values to one worker and getting some from it. Thread-compatible.
   class Pieces {
@@ -57,6 +69,7 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   SharedMemory(shm::Segment segment);
   struct Lease;
   static void Release(void* lease);
+  Result<shm::Holder> HolderOf(uint64_t dag);
   /// A buffer that ends the driver's lease when it goes.
   Buffer Adopt(const shm::Block& block, uint64_t begin, uint64_t size);
 
@@ -64,6 +77,9 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   std::unique_ptr<shm::Arena> arena_;
   shm::Leases leases_;
   shm::Holder driver_;
+  std::mutex dags_mutex_;
+  std::unordered_map<uint64_t, shm::Holder> dags_;
+  uint64_t last_dag_ = 0;
 };
 
 }  // namespace triune::compute

@@ -3,8 +3,10 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <exception>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "compute/dag/dag_loop.h"
+#include "compute/dag/dag_loop_task.h"
 #include "compute/logs/worker_output.h"
 #include "compute/process/driver_connection.h"
 #include "compute/process/error_message.h"
@@ -51,6 +55,14 @@ struct WorkerState {
   WorkerEngine& engine;
   const std::unique_ptr<Session> session;
   detail::RemoteInstance instance;
+  /// Held around each call, unless the actor runs several at the same time.
+  std::mutex one_at_a_time;
+  bool several_at_a_time = false;
+  struct Loop {
+    std::atomic<bool> is_over{false};
+    std::thread thread{};
+  };
+  std::list<Loop> loops;             ///< Of compiled DAGs. Of the first thread.
   std::vector<std::thread> threads;  ///< Of an actor that runs several calls at the same time, besides the first.
   std::mutex output_mutex;
   WorkerOutput output;
@@ -63,13 +75,42 @@ class WorkerThread {
 
   void Run() {
     while (auto message = driver_.NextTask()) {
-      MessageReader reader(*message);
-      std::ignore = reader.Take<MessageKind>();
-      RunTask(reader);
+      if (IsLoop(*message)) {
+        StartLoop(*std::move(message));
+      } else {
+        RunMessage(*message);
+      }
     }
   }
 
  private:
+  static bool IsLoop(std::span<const std::byte> message) {
+    MessageReader reader(message);
+    std::ignore = reader.Take<MessageKind>();
+    return detail::RemoteRegistry::At(reader.Take<RunHeader>().function) == DagLoopFunction();
+  }
+
+  /// Beside other calls, which go on.
+  void StartLoop(DriverConnection::Bytes message) {
+    std::lock_guard lock(worker_.output_mutex);
+    std::erase_if(worker_.loops, [](WorkerState::Loop& loop) {
+      if (!loop.is_over.load()) return false;
+      loop.thread.join();
+      return true;
+    });
+    WorkerState::Loop& loop = worker_.loops.emplace_back();
+    loop.thread = std::thread([&worker = worker_, &loop, message = std::move(message)] {
+      WorkerThread(worker).RunMessage(message);
+      loop.is_over.store(true);
+    });
+  }
+
+  void RunMessage(std::span<const std::byte> message) {
+    MessageReader reader(message);
+    std::ignore = reader.Take<MessageKind>();
+    RunTask(reader);
+  }
+
   void RunTask(MessageReader& message) {
     const auto header = message.Take<RunHeader>();
     if (header.slot >= kSlots) return;
@@ -112,6 +153,7 @@ class WorkerThread {
 
   Status Call(const RunHeader& header, MessageReader& message) {
     name_ = message.Text();
+    if (header.threads > 1) worker_.several_at_a_time = true;  // the constructor: nothing else runs yet
     const detail::RemoteFunction* function = detail::RemoteRegistry::At(header.function);
     if (function == nullptr || header.arguments != function->parameters.size()) {
       return Internal("the driver asks for a function that this process does not know");
@@ -138,8 +180,20 @@ class WorkerThread {
     YieldChannel yields(driver_, *function, header, frame);
     detail::YieldSink* const sink_before = detail::YieldSink::SetCurrent(&yields);
     Status status;
+    std::mutex* const turn = worker_.several_at_a_time ? nullptr : &worker_.one_at_a_time;
     try {
-      status = function->call(worker_.instance, arguments, result_);
+      if (function == DagLoopFunction()) {
+        status = RunDagLoop({.driver = driver_,
+                             .runner = worker_.engine,
+                             .instance = worker_.instance,
+                             .one_at_a_time = turn,
+                             .stage = frame.stage},
+                            arguments[0].head());
+      } else {
+        std::unique_lock<std::mutex> lock;
+        if (turn != nullptr) lock = std::unique_lock(*turn);
+        status = function->call(worker_.instance, arguments, result_);
+      }
       if (!status.ok()) status = Returned(*task, header.attempt, std::move(status));
     } catch (...) {
       status = Thrown(*task, header.attempt);
@@ -168,6 +222,7 @@ void RunTasks(DriverConnection& driver) {
   driver.Send(hello);
   WorkerThread(worker).Run();
   for (std::thread& thread : worker.threads) thread.join();
+  for (WorkerState::Loop& loop : worker.loops) loop.thread.join();
   if (worker.instance.object != nullptr) worker.instance.destroy(worker.instance.object);
 }
 

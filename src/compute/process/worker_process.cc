@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "compute/dag/dag_loop_task.h"
 #include "compute/process/error_message.h"
 #include "compute/process/run_message.h"
 #include "compute/process/stored_objects.h"
@@ -75,6 +76,7 @@ WorkerProcess::WorkerProcess(uint64_t number, WorkerSetting setting, shm::Segmen
       link_(std::move(link)),
       memory_(memory),
       holder_(holder),
+      host_(host),
       nested_(host, memory, holder, *this) {
   for (auto slot = static_cast<uint32_t>(kSlots); slot > 0; --slot) free_slots_.push_back(slot - 1);
 }
@@ -245,6 +247,10 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
   free_slots_.pop_back();
   ++in_flight_;
   if (in_flight_ == 1) last_end_ = Now();
+  if (&function == DagLoopFunction()) {
+    call.memory = static_cast<const DagLoopTask&>(task).memory();
+    ++loops_;
+  }
   StageOf(call).store(slot::Word(call.sequence, slot::kSent));
   call.task.store(&task);
   NoteWorker(task);
@@ -261,6 +267,8 @@ void WorkerProcess::NoteWorker(const detail::Task& task) const noexcept {
 void WorkerProcess::End(Call& call, Status status, std::vector<Ended>& ended) {
   NoteWorker(*call.task.load());  // its number may not have been known before
   ended.push_back({call.task.load(), std::move(status)});
+  if (call.function == DagLoopFunction()) --loops_;
+  if (call.memory != nullptr) memory_in_use_.push_back(std::exchange(call.memory, nullptr));
   call.task.store(nullptr);
   free_slots_.push_back(static_cast<uint32_t>(&call - calls_.data()));
   --in_flight_;
@@ -280,20 +288,51 @@ Status WorkerProcess::Run(detail::Task& task, const detail::RemoteFunction& func
     sched_yield();
   }
   std::vector<Ended> ended;
-  while (ended.empty()) {
+  std::vector<Ended> others = std::move(set_aside_);
+  set_aside_.clear();
+  auto is_this = [&](const Ended& each) { return each.task == &task; };
+  while (true) {
+    ended.clear();
     Await(ended, Now() + kLookAgain);
+    const auto found = std::find_if(ended.begin(), ended.end(), is_this);
+    for (auto each = ended.begin(); each != ended.end(); ++each) {
+      if (each != found) others.push_back(std::move(*each));
+    }
+    if (found != ended.end()) {
+      set_aside_ = std::move(others);
+      return std::move(found->status);
+    }
     if (!ended.empty() || usable()) continue;
-    if (!TakeBack().empty()) return gone();
+    bool was_taken_back = false;
+    for (detail::Task* each : TakeBack()) {
+      if (each == &task) {
+        was_taken_back = true;
+      } else {
+        others.push_back({each, Alive()});
+      }
+    }
+    if (was_taken_back) {
+      set_aside_ = std::move(others);
+      return gone();
+    }
     sched_yield();  // it runs, beside one that nobody waits for any more
   }
-  return std::move(ended[0].status);
+}
+
+void WorkerProcess::Sleep(TimePoint deadline) {
+  auto something = [this] { return link_.HasMessage() || dead() || interrupted_.load(std::memory_order_relaxed); };
+  const size_t calls = in_flight_ - loops_;
+  auto& doorbell = calls == 1 ? link_.incoming() : link_.incoming_without_spin();
+  const Duration look_again = calls > 1 || !unsent_.empty() ? kLookAgainForMore : kLookAgain;
+  const bool lends_its_place = loops_ > 0 && !blocked();
+  if (lends_its_place) host_.BeginBlocking();
+  doorbell.WaitUntil(something, std::min(deadline, Now() + look_again));
+  if (lends_its_place) host_.EndBlocking();
 }
 
 void WorkerProcess::Await(std::vector<Ended>& ended, TimePoint deadline) {
   link_.Flush();
-  auto something = [this] { return link_.HasMessage() || dead() || interrupted_.load(std::memory_order_relaxed); };
-  const bool several = in_flight_ > 1;
-  auto& doorbell = several ? link_.incoming_without_spin() : link_.incoming();
+  for (Ended& each : std::exchange(set_aside_, {})) ended.push_back(std::move(each));
   while (true) {
     const bool was_dead = dead();  // read first: all that it has sent is there then
     Status status = Receive(ended);
@@ -310,10 +349,8 @@ void WorkerProcess::Await(std::vector<Ended>& ended, TimePoint deadline) {
     }
     if (must_return_.exchange(false)) return;
     if (!ended.empty() || in_flight_ == 0 || (nested_.blocked_by_objects() && in_flight_ > 1)) return;
-    const TimePoint now = Now();
-    if (now >= deadline) return;
-    doorbell.WaitUntil(something,
-                       std::min(deadline, now + (several || !unsent_.empty() ? kLookAgainForMore : kLookAgain)));
+    if (Now() >= deadline) return;
+    Sleep(deadline);
   }
 }
 
@@ -331,6 +368,7 @@ void WorkerProcess::EndAbandoned(std::vector<Ended>& ended) {
       nested_.EndWaitsOf(static_cast<uint32_t>(&call - calls_.data()));
     } else {
       nested_.TakeBack(call.parts);
+      call.memory = nullptr;
     }
     End(call, {}, ended);
   }
@@ -358,6 +396,7 @@ std::vector<detail::Task*> WorkerProcess::TakeBack() {
     while (slot::StageOf(word) == slot::kSent) {
       if (!stage.compare_exchange_weak(word, slot::Word(call.sequence, slot::kTakenBack))) continue;
       nested_.TakeBack(call.parts);
+      call.memory = nullptr;
       std::vector<Ended> ended;
       End(call, {}, ended);
       tasks.push_back(task);
@@ -424,6 +463,7 @@ Status WorkerProcess::HandleResult(MessageReader& message, std::vector<Ended>& e
   if (message.failed() || slot >= kSlots) return InvalidArgument("a result that ends too early");
   Call& call = calls_[slot];
   const bool is_wanted = call.task.load() != nullptr && call.sequence == sequence;
+  if (is_wanted) call.memory = nullptr;
   if (!status.ok() || (is_wanted && call.function->result == nullptr)) {
     if (is_wanted) End(call, std::move(status), ended);
     return {};

@@ -58,7 +58,9 @@ class WorkerProcess final : private NestedCalls::Worker {
   void Await(std::vector<Ended>& ended, TimePoint deadline);
   /// Takes back the calls that have not begun.
   std::vector<detail::Task*> TakeBack();
-  size_t in_flight() const { return in_flight_; }
+  size_t in_flight() const { return in_flight_ + set_aside_.size(); }
+  /// How many of them are loops of compiled DAGs.
+  size_t loops() const { return loops_; }
   /// Whether the task that runs waits for others. Those behind it should not wait for that.
   bool blocked() const { return nested_.blocked(); }
   /// One call from its beginning to its end. `not_begun`, unless null: true when the process was gone before that, and
@@ -99,6 +101,8 @@ class WorkerProcess final : private NestedCalls::Worker {
     /// The constructor of an actor may be called again, when the task that it first was is long done.
     bool is_again = false;
     NestedCalls::Parts parts{};  ///< The worker's, once it has begun.
+    /// Of a loop of a compiled DAG: memory that it may touch until it has ended.
+    std::shared_ptr<const void> memory{};
     TimePoint begun{};
 
     bool is_abandoned() const { return !is_again && task.load()->phase() == detail::Task::kDone; }
@@ -124,6 +128,8 @@ class WorkerProcess final : private NestedCalls::Worker {
   Status Handle(MessageReader& message, std::vector<Ended>& ended);
   Status HandleResult(MessageReader& message, std::vector<Ended>& ended);
   Status HandleYield(MessageReader& message);
+  /// Until something has happened, or the deadline. Others may have this thread's place where only loops run.
+  void Sleep(TimePoint deadline);
   void EndAbandoned(std::vector<Ended>& ended);
   /// Those that had begun.
   void EndAll(const Status& astray, std::vector<Ended>& ended);
@@ -142,10 +148,15 @@ class WorkerProcess final : private NestedCalls::Worker {
   Link link_;
   SharedMemory& memory_;
   const shm::Holder holder_;
+  ProcessHost& host_;
   NestedCalls nested_;
   std::array<Call, kSlots> calls_;
   std::vector<uint32_t> free_slots_;
   size_t in_flight_ = 0;
+  size_t loops_ = 0;
+  std::vector<Ended> set_aside_;  ///< By Run, for the next Await.
+  /// Of loops that were given up: until the process is dead.
+  std::vector<std::shared_ptr<const void>> memory_in_use_;
   uint32_t sequence_ = 0;
   Duration usual_time_ = Duration::max();
   TimePoint last_end_{};

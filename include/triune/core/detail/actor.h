@@ -124,6 +124,10 @@ class ActorCore : public Runnable, public TaskRunner {
   /// Where the A is, when there is one in this process.
   virtual void* instance_address() noexcept = 0;
 
+  /// Before a compiled DAG puts a loop into its process: from then on whoever has the turn waits there, and is to be
+  /// told of calls that come.
+  void HasLoop() noexcept { has_loop_.store(true); }
+
   const ActorOptions& options() const noexcept { return options_; }
   Engine& engine() const noexcept { return engine_; }
   /// For people: "actor 'name'", or with the name of the type.
@@ -200,13 +204,16 @@ class ActorCore : public Runnable, public TaskRunner {
   Status DieInCall(Status why);
   bool hosted() const noexcept { return options_.isolation == kProcess; }
   bool host_is_busy() const noexcept { return host_ != nullptr && host_->in_flight() > 0; }
+  bool host_has_calls() const noexcept { return host_ != nullptr && host_->in_flight() > host_->loops(); }
+  /// Whoever has the turn and waits for the process looks for calls.
+  void TellOfCalls() noexcept;
   bool host_has_room() const noexcept;
   /// Puts a call on its way to the process, where it is one of several.
   void RunInHost(Pointer<ActorTask> task) noexcept;
   /// The call comes next, but some must end before.
   void AwaitHostBefore(Pointer<ActorTask> task) noexcept;
-  /// Sees to calls that have ended there.
-  void AwaitHost(bool though_killed = false) noexcept;
+  /// Sees to calls that have ended there. Not `though_calls` have come.
+  void AwaitHost(bool though_killed = false, bool though_calls = true) noexcept;
   void EndCallInHost(ActorTask& task, Status status) noexcept;
   /// All calls that run there fail; those that have not begun come next.
   void EndCallsInHost(const Status& why) noexcept;
@@ -241,6 +248,7 @@ class ActorCore : public Runnable, public TaskRunner {
   std::atomic<ActorTask*> inbox_{nullptr};  ///< Latest first.
   std::atomic<uintptr_t> current_{0};       ///< What runs in the turn; the lowest bit is a lock.
   std::atomic<bool> in_pool_{false};        ///< In a queue of the engine.
+  std::atomic<bool> has_loop_{false};       ///< Of a compiled DAG, in its process; or had.
   std::atomic<bool> is_closed_{false};      ///< No more calls: death_ says why.
   // What it asks for beyond a thread now and then.
   const bool needs_lease_;

@@ -55,6 +55,13 @@ const ValueType& ValueTypeOf() {
   }
 }
 
+/// An argument of a node, for those who send it to another process.
+struct NodeArgumentView {
+  static constexpr size_t kNoNode = SIZE_MAX;
+  size_t node = kNoNode;  ///< Which of the nodes among the arguments it is.
+  ArgumentView view{};    ///< Else its value, once the objects are ready.
+};
+
 /// An input, or a call; immutable once it is bound, and counted. Its arguments were bound before it, so that there are
 /// no circles. Thread-safe.
 class DagNodeCore {
@@ -92,6 +99,9 @@ class DagNodeCore {
   /// the nodes among them. All objects are ready. Throws what the function throws.
   virtual Status Invoke(const void* const*, void*) const { return {}; }
   virtual std::string FunctionName() const { return {}; }
+  /// What its function is known by in other processes; empty when it has no name.
+  virtual RemoteKey Remote() const { return {}; }
+  virtual std::vector<NodeArgumentView> Views() const { return {}; }
 
   // While it is bound:
 
@@ -125,6 +135,7 @@ class NodeArgument {
   ObjectRef<T> ForTask(const DagNodeCore&, std::span<const ObjectPointer> objects) const {
     return ObjectRef<T>(objects[index_]);
   }
+  NodeArgumentView View(const DagNodeCore&) const { return {.node = index_}; }
 
  private:
   size_t index_;
@@ -142,6 +153,10 @@ class ObjectArgument {
   ObjectRef<T> ForTask(const DagNodeCore& node, std::span<const ObjectPointer>) const {
     return ObjectRef<T>(node.objects()[index_]);
   }
+  NodeArgumentView View(const DagNodeCore& node) const {
+    Object& object = *node.objects()[index_];
+    return {.view = {.value = object.value(), .type = &typeid(T), .object = &object}};
+  }
 
  private:
   size_t index_;
@@ -156,6 +171,7 @@ class ValueArgument {
   ValueArgument(DagNodeCore&, U&& value) : value_(std::forward<U>(value)) {}
   const T& Look(const DagNodeCore&, const void* const*) const { return value_; }
   const T& ForTask(const DagNodeCore&, std::span<const ObjectPointer>) const { return value_; }
+  NodeArgumentView View(const DagNodeCore&) const { return {.view = {.value = &value_, .type = &typeid(T)}}; }
 
  private:
   T value_;
@@ -231,6 +247,19 @@ class CallNode : public DagNodeCore {
         bound_);
   }
   std::string FunctionName() const final { return NameOfFunction(callee_); }
+  RemoteKey Remote() const final {
+    if constexpr (std::is_pointer_v<Callee>) {
+      return RemoteKeyOf(callee_);
+    } else if constexpr (requires { callee_.Remote(); }) {
+      return callee_.Remote();
+    } else {
+      return {};
+    }
+  }
+  std::vector<NodeArgumentView> Views() const final {
+    return std::apply([&](const Bound&... bound) { return std::vector<NodeArgumentView>{bound.View(*this)...}; },
+                      bound_);
+  }
 
  protected:
   template <typename Base, typename... OfBase>

@@ -40,6 +40,8 @@ class ActorHost {
   /// Calls that have not begun, in their order.
   virtual std::vector<Task*> TakeBack() = 0;
   virtual size_t in_flight() const noexcept = 0;
+  /// How many of them are the loops of compiled DAGs, which end with those.
+  virtual size_t loops() const noexcept { return 0; }
   /// Whether the process is there still; otherwise, why it is not.
   virtual Status Alive() const = 0;
   /// After the destructor has run there, unless the process is to end at once.

@@ -1,0 +1,60 @@
+// Compiled DAGs: a chain of nodes in threads, and of actors in processes.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "compute/measure.h"
+#include "triune/core/remote.h"
+
+namespace triune::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class Link {
+ public:
+  Link() = default;
+  uint64_t Next(uint64_t x) { return Answer(x); }
+};
+
+/// Microseconds of an execution of a chain of so many actors, one after the other, and of each step: to each actor, and
+/// back to the driver.
+template <size_t length, Isolation isolation>
+Json Chain(const Options& options) {
+  Session session({.cpus = options.workers});
+  InputNode<uint64_t> input;
+  DagNode<uint64_t> node = input;
+  for (size_t i = 0; i < length; ++i) {
+    auto link = session.CreateActor<Link>({.isolation = isolation});
+    node = link.Bind(&Link::Next, node);
+  }
+  auto compiled = session.Compile<uint64_t(uint64_t)>(node);
+  if (!compiled.ok()) throw WrongAnswer(compiled.status().ToString());
+  uint64_t x = 0;
+  auto run = [&] {
+    const Stopwatch watch;
+    for (uint64_t end = x + kBatch; x < end; ++x) {
+      auto result = session.Get(compiled->Execute(x));
+      if (!result.ok()) throw WrongAnswer(result.status().ToString());
+      uint64_t before = x;
+      for (size_t i = 1; i < length; ++i) before = Right(before);
+      Check(*result, before);
+    }
+    return watch.Seconds();
+  };
+  const double per_s = Rate(options, kBatch, run);
+  return {{"per_s", per_s}, {"us", 1e6 / per_s}, {"us_per_step", 1e6 / per_s / (length + 1)}};
+}
+
+}  // namespace
+
+std::vector<Measure> DagMeasures() {
+  return {{"dag-thread-4", nullptr, Chain<4, kThread>},
+          {"dag-process-1", nullptr, Chain<1, kProcess>},
+          {"dag-process-2", nullptr, Chain<2, kProcess>},
+          {"dag-process-4", nullptr, Chain<4, kProcess>}};
+}
+
+}  // namespace triune::bench
+
+TRIUNE_REMOTE_ACTOR(triune::bench::Link(), &triune::bench::Link::Next);
