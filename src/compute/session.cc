@@ -43,12 +43,14 @@ Session::Ending::~Ending() { has_ended->store(true, std::memory_order_release); 
 
 void Session::StartWithOptions(detail::Task& task) { detail::StartTask(*engine_, task); }
 
-Status Session::WaitFor(detail::Object& object, Duration timeout) {
-  if (!object.ready()) {
-    detail::Object* objects[] = {&object};
-    TRIUNE_RETURN_IF_ERROR(engine_->WaitFor(objects, 1, DeadlineIn(timeout)));
+Status Session::WaitFor(const detail::ObjectPointer& object, Duration timeout) {
+  if (!object->ready()) {
+    detail::Object* objects[] = {object.get()};
+    return engine_->WaitFor(objects, 1, DeadlineIn(timeout));
   }
-  return object.status();
+  // It was freed, and others use it still.
+  const detail::ObjectUse use(object);
+  return use.ready() ? use.status() : Status();
 }
 
 std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout) {

@@ -1,5 +1,9 @@
 #include "triune/core/detail/task.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "compute/sleeping_tasks.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
@@ -79,12 +83,83 @@ void Task::Execute(const Status* first) noexcept {
     status = first != nullptr ? *std::exchange(first, nullptr) : Try(frame.attempt, left <= 0 && !keep_arguments_);
     if (!WantsRetry(left, frame.attempt, status)) break;
   }
+  attempts_ = frame.attempt;
   current_frame = frame.outer;
   End(std::move(status));
 }
 
+Status Task::KeepForReconstruction() noexcept {
+  if (options_->retries <= 0) return InvalidArgument(Name() + " can't be reconstructed without retries");
+  if (!repeatable() && !elsewhere_) {
+    return InvalidArgument(Name() + " can't be reconstructed: an argument can only be moved into its function, once");
+  }
+  keep_arguments_ = true;
+  return {};
+}
+
+Status Task::KeptArgumentsAfter(Status status) noexcept {
+  if (status.ok()) {
+    ReleaseArguments();
+    return status;
+  }
+  // The first time it would have failed before it was called.
+  if (attempts_ > 0 && has_arguments_ && ArgumentError() != nullptr) {
+    status = compute::MakeError(ErrorKind::kObjectLost, StatusCode::kDataLoss,
+                                "the result of " + Name() + " was freed and can't be made again: an argument is lost",
+                                Name(), std::move(status));
+  }
+  DropArguments();
+  return status;
+}
+
+Status Task::Lost() noexcept {
+  if (!reconstructs()) return Object::Lost();
+  if (attempts_ < options_->retries) return {};
+  DropArguments();
+  return compute::MakeError(ErrorKind::kObjectLost, StatusCode::kDataLoss,
+                            "the result of " + Name() + " was freed and can't be made again: all of its " +
+                                std::to_string(options_->retries) + " retries are used",
+                            Name());
+}
+
+void Task::MakeAgain() noexcept {
+  // Arguments may have to be made again, too, and theirs: one after the other, or a long chain would take all the stack.
+  thread_local constinit std::vector<Pointer<Task>>* waiting = nullptr;
+  if (waiting != nullptr) {
+    waiting->emplace_back(this);
+    return;
+  }
+  std::vector<Pointer<Task>> tasks{Pointer<Task>(this)};
+  waiting = &tasks;
+  while (!tasks.empty()) {
+    const Pointer<Task> task = std::move(tasks.back());
+    tasks.pop_back();
+    task->StartAgain();
+  }
+  waiting = nullptr;
+}
+
+void Task::StartAgain() noexcept {
+  Ref();
+  ++attempts_;
+  must_wait_ = false;
+  cancel_.store(kWanted, std::memory_order_relaxed);
+  pending_.store(1, std::memory_order_relaxed);
+  word_.store(kWaiting, std::memory_order_release);
+  AwaitArguments();
+  if (pending_.load(std::memory_order_relaxed) != 1) {
+    must_wait_ = true;
+    runner_.Announce(*this);
+  }
+  DependencyReady();
+}
+
 void Task::End(Status status) noexcept {
-  if (!keep_arguments_) DropArguments();
+  if (!keep_arguments_) {
+    DropArguments();
+  } else if (reconstructs()) {
+    status = KeptArgumentsAfter(std::move(status));
+  }
   if (!Advance(kRunning, kDone)) return;  // abandoned
   if (!status.ok() && cancelled()) {
     status = compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, Name() + " was cancelled", Name(),

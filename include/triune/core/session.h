@@ -23,6 +23,7 @@
 #include "triune/core/detail/engine.h"
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/put_object.h"
+#include "triune/core/detail/reading.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/object_ref.h"
 #include "triune/core/placement_group.h"
@@ -52,6 +53,16 @@ struct SessionOptions {
   /// than 16 KiB come in pieces. When nobody takes them for five seconds and there are too many to keep, some are left
   /// out.
   bool log_to_driver = true;
+  /// Bytes of shared memory for values that processes have: what PutBytes was given, and large arguments and results; 0:
+  /// 30 % of the machine's. What is more is on disk, and is read and written in its place all the same: the system
+  /// keeps in memory what is used.
+  uint64_t object_memory = 0;
+  /// Where that is: in files without names, so that nothing is left behind. Empty: the directory for temporary files.
+  /// One that can't be written is an error when it is first needed.
+  std::string spill_directory{};
+  /// Bytes that may be there; 0: until the disk is 95 % full. Under 4096: nothing is spilled. Where there is no room,
+  /// neither in memory nor on disk, it is kObjectStoreFull.
+  uint64_t spill_limit = 0;
 };
 
 struct CancelOptions {
@@ -127,13 +138,47 @@ class Session {
   /// Waits for the value and copies it. kGetTimeout when it was not there within `timeout`; else the task's error.
   template <typename T>
   auto Get(const ObjectRef<T>& reference, Duration timeout = Duration::max()) {
-    Status status = WaitFor(*reference.object(), timeout);
-    if constexpr (std::is_void_v<T>) {
-      return status;
-    } else {
-      return status.ok() ? Result<T>(*static_cast<const T*>(reference.object()->value()))
-                         : Result<T>(std::move(status));
+    using Answer = std::conditional_t<std::is_void_v<T>, Status, Result<T>>;
+    detail::Object& object = *reference.object();
+    while (true) {
+      {
+        const detail::Reading reading(object);
+        if (reading.usable()) {
+          if constexpr (!std::is_void_v<T>) {
+            if (object.status().ok()) return Answer(*static_cast<const T*>(object.value()));
+          }
+          return Answer(object.status());
+        }
+      }
+      Status status = WaitFor(reference.object(), timeout);
+      if (!status.ok()) return Answer(std::move(status));
     }
+  }
+
+  /// Whether there is a value now: it is ready, no error, and not freed. In a process for tasks the driver is asked.
+  template <typename T>
+  bool Contains(const ObjectRef<T>& reference) {
+    return reference && Contains(*reference.object());
+  }
+
+  /// Gives the memory of a value back although there are references to it. Tasks that were submitted before with the
+  /// value as an argument still have it, and so do buffers that share it: it goes when the last of these is done with
+  /// it. For all others it is gone at once: Get, and tasks that are given it from now on, fail with kObjectFreed, unless
+  /// it can be made again (TaskOptions::reconstruct). InvalidArgument when it is not ready yet; nothing happens to an
+  /// error, and to void. In a process for tasks, values that it has got before stay there until its references go.
+  template <typename T>
+  Status Free(const ObjectRef<T>& reference) {
+    return Free(reference.object());
+  }
+  /// Each of them; the first error.
+  template <typename T>
+  Status Free(std::span<const ObjectRef<T>> references) {
+    Status first;
+    for (const auto& reference : references) {
+      Status status = Free(reference.object());
+      if (first.ok()) first = std::move(status);
+    }
+    return first;
   }
 
   /// Runs each node that the output needs, once, with these inputs, as tasks and calls that wait for each other. Gives
@@ -259,7 +304,10 @@ class Session {
   }
 
   void StartWithOptions(detail::Task& task);
-  Status WaitFor(detail::Object& object, Duration timeout);
+  /// Until there is something to look at, or why there is nothing.
+  Status WaitFor(const detail::ObjectPointer& object, Duration timeout);
+  bool Contains(detail::Object& object);
+  Status Free(const detail::ObjectPointer& object);
   std::vector<size_t> WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout);
   bool Cancel(detail::Object& object, const CancelOptions& options);
   /// Another actor that is meant instead.

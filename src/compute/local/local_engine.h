@@ -44,6 +44,7 @@ class LocalEngine final : public detail::Engine, private ProcessHost {
   Status CallElsewhere(detail::Task& task, int attempt) override { return processes_->Run(task, attempt); }
   detail::Resources& resources() noexcept override { return *admission_; }
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
+  shm::SpillStatistics spill_statistics() { return processes_->spill_statistics(); }
 
  private:
   detail::Engine& engine() noexcept override { return *this; }

@@ -65,10 +65,12 @@ void Timer::Loop() {
     pool_.BeginHolding();
     lock.unlock();
     // When that says no, the task is done after all, and the entry hears of it.
-    if (task->RemoveWaiter(*entry)) delete entry;
-    task->Abandon(MakeError(ErrorKind::kDeadlineExceeded, StatusCode::kDeadlineExceeded,
-                            task->Name() + " was not done within its timeout", task->Name()),
-                  true);
+    if (task->RemoveWaiter(*entry)) {
+      delete entry;
+      task->Abandon(MakeError(ErrorKind::kDeadlineExceeded, StatusCode::kDeadlineExceeded,
+                              task->Name() + " was not done within its timeout", task->Name()),
+                    true);
+    }
     task = {};
     pool_.EndHolding();
     lock.lock();

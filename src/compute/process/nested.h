@@ -23,6 +23,7 @@ struct SubmitHeader {
   double memory;
   int64_t timeout;  ///< Nanoseconds.
   int32_t retries;
+  uint32_t reconstruct;
 };
 enum class ArgumentForm : uint8_t { kValue, kReference };
 

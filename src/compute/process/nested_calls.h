@@ -95,6 +95,8 @@ class NestedCalls final : public ValuePort {
   Status HandlePut(MessageReader& message);
   Status HandleWait(MessageReader& message);
   Status HandleCancel(MessageReader& message);
+  Status HandleFree(MessageReader& message);
+  Status HandleContains(MessageReader& message);
   Status Reply(Wait& wait);
   Status Reply(uint64_t request, const Status& status);
   Status WriteObject(MessageWriter& message, const Known& known);

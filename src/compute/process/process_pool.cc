@@ -48,7 +48,7 @@ void ProcessPool::Close() {
 
 Status ProcessPool::MakeMemory() {
   if (memory_ != nullptr) return {};
-  TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.object_memory));
+  TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.objects));
   return {};
 }
 
@@ -70,7 +70,7 @@ Status ProcessPool::StartZygote() {
   zygote_lost_ = false;
   TRIUNE_ASSIGN_OR_RETURN(
       zygote_,
-      Zygote::Start(memory_->segment().fd(), {.spawned = [this](uint64_t worker, pid_t pid) { OnSpawned(worker, pid); },
+      Zygote::Start(memory_->segment(), {.spawned = [this](uint64_t worker, pid_t pid) { OnSpawned(worker, pid); },
                                               .died = [this](uint64_t worker, int status) { OnDied(worker, status); },
                                               .lost = [this] { OnLost(); }}));
   return {};
@@ -134,6 +134,11 @@ Result<ProcessPool::WorkerPointer> ProcessPool::Acquire(const RuntimeEnv& enviro
 shm::ArenaStatistics ProcessPool::object_statistics() {
   std::lock_guard lock(mutex_);
   return memory_ == nullptr ? shm::ArenaStatistics() : memory_->statistics();
+}
+
+shm::SpillStatistics ProcessPool::spill_statistics() {
+  std::lock_guard lock(mutex_);
+  return memory_ == nullptr ? shm::SpillStatistics() : memory_->object_statistics();
 }
 
 void ProcessPool::Kill(WorkerProcess& worker) {

@@ -9,17 +9,17 @@ namespace triune::compute {
 namespace {
 
 /// Decodes a value as soon as it is there.
-class Decoding final : public detail::Waiter {
+class Decoding final : public detail::ValueUser {
  public:
   static void Start(detail::ObjectPointer from, detail::Pointer<detail::ReceivedObject> to) {
     detail::Object& source = *from;
     auto* decoding = new Decoding(std::move(from), std::move(to));
-    if (!source.AddWaiter(*decoding)) decoding->OnReady(source);
+    if (!source.AddUser(*decoding)) decoding->OnReady(source);
   }
   void OnReady(detail::Object& source) noexcept override {
     const std::unique_ptr<Decoding> self(this);
-    if (!source.status().ok()) {
-      to_->Fail(source.status());
+    if (!StatusOf(source).ok()) {
+      to_->Fail(StatusOf(source));
     } else if (const detail::StoredValue* stored = source.stored()) {
       std::shared_ptr<const detail::ReferenceSource> references;
       if (!stored->references.empty()) references = std::make_shared<ObjectReferences>(stored->references);
@@ -29,6 +29,7 @@ class Decoding final : public detail::Waiter {
           InvalidArgument("the reference is to a value of another type: " + detail::TypeName(source.value_type()) +
                           ", expected " + detail::TypeName(to_->value_type())));
     }
+    EndUse(source);
   }
 
  private:
@@ -79,13 +80,24 @@ void StoredTask::AwaitArguments() noexcept {
 const Status* StoredTask::ArgumentError() const noexcept {
   for (const Kept& argument : arguments_) {
     if (argument.dependency == nullptr) continue;
-    const Status& status = argument.dependency->object().status();
+    const Status& status = argument.dependency->status();
     if (!status.ok()) return &status;
   }
   return nullptr;
 }
 
 void StoredTask::DropArguments() noexcept { arguments_.clear(); }
+
+void StoredTask::ReleaseArguments() noexcept {
+  for (const Kept& argument : arguments_) {
+    if (argument.dependency != nullptr) argument.dependency->Release();
+  }
+}
+
+void StoredTask::DropValue() noexcept {
+  has_value_ = false;
+  value_ = {};
+}
 
 detail::StoredValue Keep(const detail::Decoder& decoder, Buffer head_block,
                          std::vector<detail::ObjectPointer> references) {

@@ -20,7 +20,8 @@ class StoredObject final : public detail::Object {
 
  private:
   ~StoredObject() override = default;
-  const detail::StoredValue value_;
+  void DropValue() noexcept override { value_ = {}; }
+  detail::StoredValue value_;
 };
 
 /// What a worker has submitted.
@@ -42,6 +43,8 @@ class StoredTask final : public detail::Task {
   const Status* ArgumentError() const noexcept override;
   Status Invoke(bool) override { return Internal("runs in processes only"); }
   void DropArguments() noexcept override;
+  void ReleaseArguments() noexcept override;
+  void DropValue() noexcept override;
   bool repeatable() const noexcept override { return true; }
   std::string FunctionName() const override { return function_.name; }
 

@@ -70,7 +70,8 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
                            .gpus = options.gpus,
                            .memory = options.memory,
                            .timeout = options.timeout.count(),
-                           .retries = options.retries});
+                           .retries = options.retries,
+                           .reconstruct = options.reconstruct ? 1U : 0U});
   message.Text(options.name);
   message.Put(static_cast<uint32_t>(options.resources.size()));
   for (const auto& [name, amount] : options.resources) {
@@ -93,7 +94,12 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
       message.Put(known);
       continue;
     }
-    if (argument.object != nullptr && !argument.object->status().ok()) return argument.object->status();
+    std::optional<detail::ObjectUse> use;
+    if (argument.object != nullptr) {
+      use.emplace(detail::ObjectPointer(argument.object));
+      if (!use->ready()) return Internal("an argument that this process waits for is not the driver's");
+      TRIUNE_RETURN_IF_ERROR(use->status());
+    }
     message.Put(ArgumentForm::kValue);
     encoder.Clear();
     Status status = EncodeAs(encoder, *function->parameters[i], argument);
@@ -196,6 +202,31 @@ Status WorkerEngine::Fetch(detail::ReceivedObject& object, MessageReader& reply)
     }
   }
   return {};
+}
+
+std::optional<DriverConnection::Bytes> WorkerEngine::Ask(MessageKind kind, uint64_t handle) {
+  const uint64_t request = driver_.NewRequest();
+  std::vector<std::byte> bytes;
+  MessageWriter message(bytes, kind);
+  message.Put(request);
+  message.Put(handle);
+  return driver_.Request(request, bytes);
+}
+
+bool WorkerEngine::ContainsAtDriver(detail::Object& object) {
+  const uint64_t handle = HandleOf(object);
+  if (handle == 0) return false;
+  const auto reply = Ask(MessageKind::kContains, handle);
+  return reply.has_value() && MessageReader(*reply).Take<uint8_t>() != 0;
+}
+
+Status WorkerEngine::FreeObject(detail::Object& object) {
+  const uint64_t handle = HandleOf(object);
+  if (handle == 0) return Engine::FreeObject(object);
+  const auto reply = Ask(MessageKind::kFree, handle);
+  if (!reply.has_value()) return Unavailable("the driver does not answer");
+  MessageReader reader(*reply);
+  return ReadStatus(reader);
 }
 
 bool WorkerEngine::CancelAtDriver(detail::Object& object, bool recursive, bool force) {

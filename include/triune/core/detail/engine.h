@@ -68,6 +68,11 @@ class Engine : public TaskRunner {
   /// The result gets what the driver says.
   virtual void SubmitToDriver(Task&, ReceivedObject&) {}
   virtual bool CancelAtDriver(Object&, bool /*recursive*/, bool /*force*/) { return false; }
+  /// Whether the driver has the value of one that is not ready here.
+  virtual bool ContainsAtDriver(Object&) { return false; }
+
+  /// See Session::Free.
+  virtual Status FreeObject(Object& object);
 
   /// What there is for tasks, actors and placement groups.
   virtual Resources& resources() noexcept = 0;
