@@ -119,6 +119,20 @@ Status Objects(Session& session) {
   return {};
 }
 
+Status FreedObjects(Session& session) {
+  auto values = session.Put(std::vector<int>{3, 1, 2});
+  TRIUNE_RETURN_IF_ERROR(session.Free(values));
+  Print("freed", session.Get(values).status());  // OBJECT_FREED
+  std::printf("there: %d\n", session.Contains(values) ? 1 : 0);
+
+  auto square = session.With({.retries = 2, .reconstruct = true}).Submit(Square, 3);
+  TRIUNE_RETURN_IF_ERROR(session.Get(square).status());
+  TRIUNE_RETURN_IF_ERROR(session.Free(square));
+  TRIUNE_ASSIGN_OR_RETURN(int nine, session.Get(square));  // runs Square again
+  std::printf("made again: %d\n", nine);
+  return {};
+}
+
 class Counter {
  public:
   explicit Counter(int start) : value_(start) {}
@@ -287,6 +301,7 @@ Status Run() {
   TimeoutsAndCancel(session);
   Errors(session);
   TRIUNE_RETURN_IF_ERROR(Objects(session));
+  TRIUNE_RETURN_IF_ERROR(FreedObjects(session));
   TRIUNE_RETURN_IF_ERROR(Actors(session));
   TRIUNE_RETURN_IF_ERROR(NamedActors(session));
   TRIUNE_RETURN_IF_ERROR(Restarts(session));

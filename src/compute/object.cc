@@ -101,9 +101,7 @@ bool Object::Free() noexcept {
   class User final : public ValueUser {
     void OnReady(Object&) noexcept override {}
   } user;
-  // Also while it is being destroyed, where that can come again: it will be gone then.
-  if ((waiters_.load(std::memory_order_acquire) & (kReady | kFreed)) == kLost) return true;
-  if (!user.TryUse(*this)) return (waiters_.load(std::memory_order_acquire) & (kReady | kFreed)) == kLost;
+  if (!user.TryUse(*this)) return (waiters_.load(std::memory_order_acquire) & ~kLocked) == kLost;
   const bool has_something = user.has_value() && status_.ok() && (value_type() != typeid(void) || stored() != nullptr);
   if (has_something) waiters_.fetch_or(kFreed, std::memory_order_acq_rel);
   user.EndUse(*this);

@@ -139,6 +139,22 @@ void Task::MakeAgain() noexcept {
   waiting = nullptr;
 }
 
+void Task::UnrefInTurn(ObjectPointer object) noexcept {
+  thread_local constinit std::vector<ObjectPointer>* waiting = nullptr;
+  if (waiting != nullptr) {
+    waiting->push_back(std::move(object));
+    return;
+  }
+  std::vector<ObjectPointer> objects;
+  waiting = &objects;
+  object = {};
+  while (!objects.empty()) {
+    const ObjectPointer next = std::move(objects.back());
+    objects.pop_back();
+  }
+  waiting = nullptr;
+}
+
 void Task::StartAgain() noexcept {
   Ref();
   ++attempts_;

@@ -32,6 +32,11 @@ SharedMemory::SharedMemory(shm::Segment segment, Status cannot_spill)
       driver_(leases_.Join().value()) {}
 
 Result<std::shared_ptr<SharedMemory>> SharedMemory::Create(const SharedMemoryOptions& options) {
+  constexpr uint64_t kMost = uint64_t{8} << 40U;
+  if (options.bytes > kMost) {
+    return InvalidArgument("object_memory: " + std::to_string(options.bytes) + " bytes, at most " +
+                           std::to_string(kMost));
+  }
   const uint64_t bytes = options.bytes + shm::Segment::kHeaderBytes;
   Result<shm::DiskFile> disk = shm::DiskFile::Create(options.spill_directory, options.spill_limit);
   Status cannot_spill = disk.status();

@@ -53,6 +53,14 @@ StoredTask::StoredTask(detail::TaskRunner& runner, std::shared_ptr<const TaskOpt
   }
 }
 
+StoredTask::~StoredTask() {
+  for (Kept& argument : arguments_) {
+    if (argument.dependency == nullptr) continue;
+    argument.value = detail::ObjectPointer();
+    argument.dependency->GiveUp();
+  }
+}
+
 std::vector<detail::ArgumentView> StoredTask::Arguments() const {
   std::vector<detail::ArgumentView> views;
   for (const Kept& argument : arguments_) {

@@ -38,7 +38,7 @@ class StoredTask final : public detail::Task {
   void Store(detail::StoredValue value) override;
 
  private:
-  ~StoredTask() override = default;
+  ~StoredTask() override;
   void AwaitArguments() noexcept override;
   const Status* ArgumentError() const noexcept override;
   Status Invoke(bool) override { return Internal("runs in processes only"); }

@@ -50,6 +50,7 @@ class Held {
   Held(Task&, U&& value) : value_(std::forward<U>(value)) {}
   void Await() noexcept {}
   void Release() noexcept {}
+  void GiveUp() noexcept {}
   const Status* error() const noexcept { return nullptr; }
   ArgumentView View() const { return {.value = &value_, .type = &typeid(T)}; }
   /// For the last run; before it the function must find its arguments as they were given.
@@ -67,6 +68,7 @@ class Awaited {
   Awaited(Task& task, const ObjectRef<T>& reference) : dependency_(task, reference.object()) {}
   void Await() noexcept { dependency_.Await(); }
   void Release() noexcept { dependency_.Release(); }
+  void GiveUp() noexcept { dependency_.GiveUp(); }
   const Status* error() const noexcept {
     const Status& status = dependency_.status();
     return status.ok() ? nullptr : &status;
@@ -138,7 +140,10 @@ class BoundTask final : public Base {
     this->has_arguments_ = false;  // the destructor runs from here on, should an argument throw
   }
   ~BoundTask() override {
-    if (this->has_arguments_) arguments_.Destroy();
+    if (this->has_arguments_) {
+      std::apply([](Stored&... stored) { (stored.GiveUp(), ...); }, arguments_.get());
+      arguments_.Destroy();
+    }
     if constexpr (!std::is_void_v<R>) {
       if (this->has_value_) value_.Destroy();
     }

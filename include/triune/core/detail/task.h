@@ -193,6 +193,8 @@ class Task : public Object, public Runnable {
   /// again.
   virtual Status Invoke(bool last) = 0;
   virtual void DropArguments() noexcept = 0;
+  /// Not inside of another: when this lets go of others, these come later.
+  static void UnrefInTurn(ObjectPointer object) noexcept;
   /// Keeps them, but not their values, where those are objects'.
   virtual void ReleaseArguments() noexcept {}
   /// Whether the function can be called more than once.
@@ -258,7 +260,9 @@ class Task : public Object, public Runnable {
 class Dependency final : public ValueUser {
  public:
   Dependency(Task& task, ObjectPointer object) : task_(task), object_(std::move(object)) {}
-  ~Dependency() { EndUse(*object_); }
+  ~Dependency() {
+    if (object_) EndUse(*object_);
+  }
   Dependency(const Dependency&) = delete;
   Dependency& operator=(const Dependency&) = delete;
   /// From here on the object knows the task, which must stay until it is ready. The task has its value until Release.
@@ -268,6 +272,11 @@ class Dependency final : public ValueUser {
     if (!object_->AddUser(*this)) task_.pending_.fetch_sub(1, std::memory_order_acq_rel);
   }
   void Release() noexcept { EndUse(*object_); }
+  /// For good. Of a long chain of tasks that keep their arguments, not each then takes the next one along.
+  void GiveUp() noexcept {
+    EndUse(*object_);
+    Task::UnrefInTurn(std::move(object_));
+  }
   /// When ready: why there is no value.
   const Status& status() const noexcept { return StatusOf(*object_); }
   void OnReady(Object&) noexcept override { task_.DependencyReady(); }
