@@ -62,7 +62,9 @@ uint64_t SharedMemoryInUse(Session& session) {
 
 class FreeTest : public ::testing::Test {
  protected:
-  ~FreeTest() override { EXPECT_TRUE(Eventually([] { return Value::live == 0; })); }
+  ~FreeTest() override {
+    EXPECT_TRUE(Eventually([] { return Value::live == 0; }));
+  }
   Session session_{{.cpus = 2}};
 };
 

@@ -22,7 +22,8 @@ bool Object::Add(Waiter* waiter, ValueUser* user) noexcept {
       // What is freed and still in use need not be made again.
       if (!is_freed || state >= kOneUse) {
         const uintptr_t used = (state & ~kFreed) + (user != nullptr ? kOneUse : 0);
-        if (!waiters_.compare_exchange_weak(state, used, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+        if (!waiters_.compare_exchange_weak(state, used, std::memory_order_acq_rel, std::memory_order_acquire))
+          continue;
         if (user != nullptr) user->link_ = ValueUser::kHasIt;
         return false;
       }

@@ -48,7 +48,9 @@ using testing::HasSubstr;
 
 class ReconstructTest : public ::testing::Test {
  protected:
-  ~ReconstructTest() override { EXPECT_TRUE(Eventually([] { return Value::live == 0; })); }
+  ~ReconstructTest() override {
+    EXPECT_TRUE(Eventually([] { return Value::live == 0; }));
+  }
   static TaskOptions Options(int retries = 1) { return {.retries = retries, .reconstruct = true}; }
   Session session_{{.cpus = 2}};
 };

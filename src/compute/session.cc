@@ -1,5 +1,7 @@
 #include "triune/core/session.h"
 
+#include <algorithm>
+
 #include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
 #include "compute/local/machine_resources.h"
@@ -54,12 +56,16 @@ Status Session::WaitFor(const detail::ObjectPointer& object, Duration timeout) {
 }
 
 std::vector<size_t> Session::WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout) {
-  std::ignore = engine_->WaitFor(objects, count, DeadlineIn(timeout));
-  std::vector<size_t> ready;
-  for (size_t i = 0; i < objects.size(); ++i) {
-    if (objects[i]->ready()) ready.push_back(i);
+  const TimePoint deadline = DeadlineIn(timeout);
+  while (true) {
+    const Status status = engine_->WaitFor(objects, count, deadline);
+    std::vector<size_t> ready;
+    for (size_t i = 0; i < objects.size(); ++i) {
+      if (objects[i]->ready()) ready.push_back(i);
+    }
+    // Some may have been freed since, and are to be made again.
+    if (is_foreign_ || !status.ok() || ready.size() >= std::min(count, objects.size())) return ready;
   }
-  return ready;
 }
 
 ObjectRef<Buffer> Session::PutBytes(std::span<const std::byte> bytes) {

@@ -58,8 +58,8 @@ TEST_P(ObjectsStressTest, WhatCanBeMadeAgainIsAlwaysRight) {
         }
         const size_t a = dice.Pick(objects.size());
         const size_t b = dice.Pick(objects.size());
-        objects.push_back(with.Submit([](const Value& x, const Value& y) { return Value(Sum(x, y)); }, objects[a],
-                                      objects[b]));
+        objects.push_back(
+            with.Submit([](const Value& x, const Value& y) { return Value(Sum(x, y)); }, objects[a], objects[b]));
         expected.push_back(expected[a] + expected[b]);
       }
       std::vector<std::thread> threads;
@@ -67,7 +67,7 @@ TEST_P(ObjectsStressTest, WhatCanBeMadeAgainIsAlwaysRight) {
         threads.emplace_back([&, own = dice.Seed()] {
           Dice mine(own);
           std::vector<std::pair<ObjectRef<uint64_t>, uint64_t>> results;
-          for (int i = 0; i < 60; ++i) {
+          for (int i = 0; i < 30; ++i) {
             const size_t a = mine.Pick(objects.size());
             const size_t b = mine.Pick(objects.size());
             switch (mine.Pick(6)) {
@@ -128,7 +128,7 @@ TEST_P(ObjectsStressTest, WhatCanNotIsThereUntilItIsFreed) {
       for (int t = 0; t < kThreads; ++t) {
         threads.emplace_back([&, own = dice.Seed()] {
           Dice mine(own);
-          for (int i = 0; i < 60; ++i) {
+          for (int i = 0; i < 30; ++i) {
             const size_t number = mine.Pick(kObjects);
             Object& object = objects[number];
             if (mine.OneIn(8)) {
@@ -172,9 +172,8 @@ TEST_P(ObjectsStressTest, WhatCanNotIsThereUntilItIsFreed) {
 
 TEST_P(ObjectsStressTest, InProcessesWithLittleMemory) {
   RepeatFor(StressTime(), [&](uint64_t seed) {
-    Session session({.cpus = GetParam() == 8 ? 3 : GetParam(),
-                     .object_memory = 200'000,
-                     .spill_limit = uint64_t{64} << 20U});
+    Session session(
+        {.cpus = GetParam() == 8 ? 3 : GetParam(), .object_memory = 200'000, .spill_limit = uint64_t{64} << 20U});
     auto process = session.With({.retries = 1'000'000, .reconstruct = true, .isolation = kProcess});
     std::vector<ObjectRef<std::string>> objects;
     std::vector<std::string> expected;

@@ -123,7 +123,8 @@ Status Task::Lost() noexcept {
 }
 
 void Task::MakeAgain() noexcept {
-  // Arguments may have to be made again, too, and theirs: one after the other, or a long chain would take all the stack.
+  // Arguments may have to be made again, too, and theirs: one after the other, or a long chain would take all the
+  // stack.
   thread_local constinit std::vector<Pointer<Task>>* waiting = nullptr;
   if (waiting != nullptr) {
     waiting->emplace_back(this);

@@ -27,7 +27,7 @@ enum class ErrorKind : uint8_t {
   kObjectStoreFull,    ///< No room in shared memory: ObjectStoreFullError.
   kCapacityExceeded,   ///< RayCgraphCapacityExceeded: too many executions of a compiled DAG are not over, or not taken.
   kObjectFreed,        ///< ObjectFreedError: see Session::Free.
-  kObjectLost,  ///< It was freed and can't be made again: ObjectLostError, ObjectReconstructionFailedError.
+  kObjectLost,         ///< It was freed and can't be made again: ObjectLostError, ObjectReconstructionFailedError.
 };
 
 /// "TASK_FAILED", ...; empty when it is none.

@@ -53,8 +53,8 @@ struct SessionOptions {
   /// than 16 KiB come in pieces. When nobody takes them for five seconds and there are too many to keep, some are left
   /// out.
   bool log_to_driver = true;
-  /// Bytes of shared memory for values that processes have: what PutBytes was given, and large arguments and results; 0:
-  /// 30 % of the machine's. What is more is on disk, and is read and written in its place all the same: the system
+  /// Bytes of shared memory for values that processes have: what PutBytes was given, and large arguments and results;
+  /// 0: 30 % of the machine's. What is more is on disk, and is read and written in its place all the same: the system
   /// keeps in memory what is used.
   uint64_t object_memory = 0;
   /// Where that is: in files without names, so that nothing is left behind. Empty: the directory for temporary files.
@@ -163,9 +163,10 @@ class Session {
 
   /// Gives the memory of a value back although there are references to it. Tasks that were submitted before with the
   /// value as an argument still have it, and so do buffers that share it: it goes when the last of these is done with
-  /// it. For all others it is gone at once: Get, and tasks that are given it from now on, fail with kObjectFreed, unless
-  /// it can be made again (TaskOptions::reconstruct). InvalidArgument when it is not ready yet; nothing happens to an
-  /// error, and to void. In a process for tasks, values that it has got before stay there until its references go.
+  /// it. For all others it is gone at once: Get, and tasks that are given it from now on, fail with kObjectFreed,
+  /// unless it can be made again (TaskOptions::reconstruct). InvalidArgument when it is not ready yet; nothing happens
+  /// to an error, and to void. In a process for tasks, values that it has got before stay there until its references
+  /// go.
   template <typename T>
   Status Free(const ObjectRef<T>& reference) {
     return Free(reference.object());

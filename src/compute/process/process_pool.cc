@@ -71,8 +71,8 @@ Status ProcessPool::StartZygote() {
   TRIUNE_ASSIGN_OR_RETURN(
       zygote_,
       Zygote::Start(memory_->segment(), {.spawned = [this](uint64_t worker, pid_t pid) { OnSpawned(worker, pid); },
-                                              .died = [this](uint64_t worker, int status) { OnDied(worker, status); },
-                                              .lost = [this] { OnLost(); }}));
+                                         .died = [this](uint64_t worker, int status) { OnDied(worker, status); },
+                                         .lost = [this] { OnLost(); }}));
   return {};
 }
 

@@ -79,9 +79,7 @@ class Object {
 
   bool ready() const noexcept { return (waiters_.load(std::memory_order_acquire) & kReady) != 0; }
   /// Ready, and not freed. Stays so for a user, and inside of a Reading.
-  bool usable() const noexcept {
-    return (waiters_.load(std::memory_order_acquire) & (kReady | kFreed)) == kReady;
-  }
+  bool usable() const noexcept { return (waiters_.load(std::memory_order_acquire) & (kReady | kFreed)) == kReady; }
   /// When usable: why there is no value; OK when there is one.
   const Status& status() const { return status_; }
   /// The task that makes the value; null when there is none.

@@ -17,8 +17,8 @@ struct ReadingThread {
 };
 inline thread_local constinit ReadingThread* reading_thread = nullptr;
 
-/// While it is there, the value of the object is not destroyed, if it was usable at the beginning. For short looks: Free
-/// waits. It costs no more than a store, since it is Free that sees to the order of things (membarrier).
+/// While it is there, the value of the object is not destroyed, if it was usable at the beginning. For short looks:
+/// Free waits. It costs no more than a store, since it is Free that sees to the order of things (membarrier).
 class Reading {
  public:
   explicit Reading(Object& object) noexcept : object_(object) {
