@@ -167,6 +167,20 @@ Status Generators(Session& session) {
   return {};
 }
 
+Status FreedObjects(Session& session) {
+  auto values = session.Put(std::vector<int>{3, 1, 2});
+  TRIUNE_RETURN_IF_ERROR(session.Free(values));
+  Print("freed", session.Get(values).status());  // OBJECT_FREED
+  std::printf("there: %d\n", session.Contains(values) ? 1 : 0);
+
+  auto square = session.With({.retries = 2, .reconstruct = true}).Submit(Square, 3);
+  TRIUNE_RETURN_IF_ERROR(session.Get(square).status());
+  TRIUNE_RETURN_IF_ERROR(session.Free(square));
+  TRIUNE_ASSIGN_OR_RETURN(int nine, session.Get(square));  // runs Square again
+  std::printf("made again: %d\n", nine);
+  return {};
+}
+
 class Counter {
  public:
   explicit Counter(int start) : value_(start) {}
@@ -368,7 +382,8 @@ Status Seeing() {
   Session session({.track_state = true});
   auto nine = session.With({.name = "square"}).Submit(Square, 3);
   TRIUNE_RETURN_IF_ERROR(session.Get(nine).status());
-  TRIUNE_ASSIGN_OR_RETURN(auto tasks, session.ListTasks({.filters = {{.key = "name", .value = "square"}}, .limit = 10}));
+  TRIUNE_ASSIGN_OR_RETURN(auto tasks,
+                          session.ListTasks({.filters = {{.key = "name", .value = "square"}}, .limit = 10}));
   for (const auto& task : tasks.result) std::printf("%s: %s\n", task.name.c_str(), task.state.c_str());
   return {};
 }
@@ -383,6 +398,7 @@ Status Run() {
   TRIUNE_RETURN_IF_ERROR(Objects(session));
   TRIUNE_RETURN_IF_ERROR(SeveralResults(session));
   TRIUNE_RETURN_IF_ERROR(Generators(session));
+  TRIUNE_RETURN_IF_ERROR(FreedObjects(session));
   TRIUNE_RETURN_IF_ERROR(Actors(session));
   TRIUNE_RETURN_IF_ERROR(NamedActors(session));
   TRIUNE_RETURN_IF_ERROR(Restarts(session));

@@ -86,6 +86,9 @@ bool CreationTask::RunForWaiter() noexcept {
 void StartCall(ActorCore& actor, ActorTask& task) noexcept {
   Status status = actor.stands_for() ? Unimplemented("generators and DAGs of actors are not for tasks in processes")
                                      : actor.Admit();
+  if (status.ok() && task.options() != nullptr && task.options()->reconstruct) {
+    status = InvalidArgument("the result of a method can't be reconstructed: " + task.Name());
+  }
   if (!status.ok()) {
     task.settled_ = true;
     task.Abandon(std::move(status));

@@ -5,12 +5,12 @@ namespace triune::detail {
 ObjectPointer ElementObject::Make(ObjectPointer whole, const std::type_info& type, Part part) {
   auto element = Pointer<ElementObject>::Adopt(new ElementObject(std::move(whole), type, part));
   element->Ref();  // until it was told
-  if (!element->whole_->AddWaiter(*element)) element->OnReady(*element->whole_);
+  if (!element->whole_->AddUser(*element)) element->OnReady(*element->whole_);
   return element;
 }
 
 void ElementObject::OnReady(Object& whole) noexcept {
-  SetReady(Status(whole.status()));
+  SetReady(Status(StatusOf(whole)));
   Unref();
 }
 

@@ -5,10 +5,10 @@
 namespace triune {
 
 std::string_view ErrorKindName(ErrorKind kind) {
-  static constexpr std::array<std::string_view, 13> kNames = {
-      "TASK_FAILED",       "TASK_CANCELLED",      "DEADLINE_EXCEEDED", "GET_TIMEOUT", "ACTOR_DIED",
-      "ACTOR_UNAVAILABLE", "PENDING_CALLS_LIMIT", "UNSCHEDULABLE",     "DEADLOCK",    "WORKER_CRASHED",
-      "OUT_OF_MEMORY",     "OBJECT_STORE_FULL",   "CAPACITY_EXCEEDED"};
+  static constexpr std::array<std::string_view, 15> kNames = {
+      "TASK_FAILED",       "TASK_CANCELLED",      "DEADLINE_EXCEEDED", "GET_TIMEOUT",  "ACTOR_DIED",
+      "ACTOR_UNAVAILABLE", "PENDING_CALLS_LIMIT", "UNSCHEDULABLE",     "DEADLOCK",     "WORKER_CRASHED",
+      "OUT_OF_MEMORY",     "OBJECT_STORE_FULL",   "CAPACITY_EXCEEDED", "OBJECT_FREED", "OBJECT_LOST"};
   const auto number = static_cast<size_t>(kind);
   return number < kNames.size() ? kNames[number] : std::string_view();
 }

@@ -1,9 +1,11 @@
 #include "triune/core/session.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <system_error>
 
+#include "base/clock.h"
 #include "compute/actor_directory.h"
 #include "compute/local/local_engine.h"
 #include "compute/local/machine_resources.h"
@@ -65,30 +67,50 @@ Session::Ending::~Ending() { has_ended->store(true, std::memory_order_release); 
 
 void Session::StartWithOptions(detail::Task& task) { detail::StartTask(*engine_, task); }
 
-Status Session::WaitFor(detail::Object& object, Duration timeout) {
-  if (!object.ready()) {
-    detail::Object* objects[] = {&object};
-    TRIUNE_RETURN_IF_ERROR(engine_->WaitFor(objects, 1, DeadlineIn(timeout)));
+Status Session::WaitFor(const detail::ObjectPointer& object, Duration timeout) {
+  if (!object->ready()) {
+    detail::Object* objects[] = {object.get()};
+    return engine_->WaitFor(objects, 1, DeadlineIn(timeout));
   }
-  return object.status();
+  // It was freed, and others use it still.
+  const detail::ObjectUse use(object);
+  return use.ready() ? use.status() : Status();
+}
+
+Result<std::shared_ptr<const detail::ObjectUse>> Session::WaitForUse(const detail::ObjectPointer& object,
+                                                                     Duration timeout) {
+  const TimePoint deadline = DeadlineIn(timeout);
+  while (true) {
+    auto use = std::make_shared<const detail::ObjectUse>(object);
+    if (use->ready()) return use->status().ok() ? Result(std::move(use)) : use->status();
+    use = {};
+    TRIUNE_RETURN_IF_ERROR(WaitFor(object, Left(deadline)));
+  }
+}
+
+TimePoint Session::DeadlineOf(Duration timeout) { return DeadlineIn(timeout); }
+
+Duration Session::Left(TimePoint deadline) {
+  if (deadline == kNever) return Duration::max();
+  return std::max(deadline - Clock::System().Now(), Duration::zero());
 }
 
 Status Session::WaitForAll(std::span<detail::Object* const> objects, Duration timeout) {
-  TRIUNE_RETURN_IF_ERROR(engine_->WaitFor(objects, objects.size(), DeadlineIn(timeout)));
-  for (const detail::Object* object : objects) {
-    if (!object->status().ok()) return object->status();
-  }
-  return {};
+  return engine_->WaitFor(objects, objects.size(), DeadlineIn(timeout));
 }
 
 Result<WaitResult> Session::WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout) {
-  Status status = engine_->WaitFor(objects, count, DeadlineIn(timeout));
-  if (!status.ok() && status.code() != StatusCode::kDeadlineExceeded) return status;
-  WaitResult result;
-  for (size_t i = 0; i < objects.size(); ++i) {
-    (objects[i]->ready() ? result.ready : result.remaining).push_back(i);
+  const TimePoint deadline = DeadlineIn(timeout);
+  while (true) {
+    Status status = engine_->WaitFor(objects, count, deadline);
+    if (!status.ok() && status.code() != StatusCode::kDeadlineExceeded) return status;
+    WaitResult result;
+    for (size_t i = 0; i < objects.size(); ++i) {
+      (objects[i]->ready() ? result.ready : result.remaining).push_back(i);
+    }
+    // Some may have been freed since, and are to be made again.
+    if (is_foreign_ || !status.ok() || result.ready.size() >= std::min(count, objects.size())) return result;
   }
-  return result;
 }
 
 ObjectRef<Buffer> Session::PutBytes(std::span<const std::byte> bytes) {

@@ -27,6 +27,7 @@ bool CancelFamily(detail::Task& task, const CancelOptions& options) {
 void triune::detail::StartTask(Engine& engine, Task& task) noexcept {
   if (task.options() == nullptr) return task.Start();
   Status status = engine.Check(*task.options());
+  if (status.ok() && task.options()->reconstruct) status = task.KeepForReconstruction();
   if (!status.ok()) task.Abandon(std::move(status));
   task.SetCaptures(task.options()->capture_child_tasks && task.options()->placement_group);
   task.Start();

@@ -1,5 +1,9 @@
 #include "triune/core/detail/task.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "compute/sleeping_tasks.h"
 #include "compute/spin.h"
 #include "compute/task_error.h"
@@ -93,13 +97,106 @@ bool Task::Execute(const Status* first) noexcept {
     if (!WantsRetry(left, frame.attempt, status)) break;
     Note(TaskEvent::kRetried, &status);
   }
+  attempts_ = frame.attempt;
   current_frame = frame.outer;
   End(std::move(status));
   return true;
 }
 
+Status Task::KeepForReconstruction() noexcept {
+  if (stream() != nullptr || async_call() != nullptr) {
+    return InvalidArgument("what coroutines return can't be reconstructed: " + Name());
+  }
+  if (options_->retries <= 0) return InvalidArgument(Name() + " can't be reconstructed without retries");
+  if (!repeatable() && !elsewhere_) {
+    return InvalidArgument(Name() + " can't be reconstructed: an argument can only be moved into its function, once");
+  }
+  keep_arguments_ = true;
+  return {};
+}
+
+Status Task::KeptArgumentsAfter(Status status) noexcept {
+  if (status.ok()) {
+    ReleaseArguments();
+    return status;
+  }
+  // The first time it would have failed before it was called.
+  if (attempts_ > 0 && has_arguments_ && ArgumentError() != nullptr) {
+    status = compute::MakeError(ErrorKind::kObjectLost, StatusCode::kDataLoss,
+                                "the result of " + Name() + " was freed and can't be made again: an argument is lost",
+                                Name(), std::move(status));
+  }
+  DropArguments();
+  return status;
+}
+
+Status Task::Lost() noexcept {
+  if (!reconstructs()) return Object::Lost();
+  if (attempts_ < options_->retries) return {};
+  DropArguments();
+  return compute::MakeError(ErrorKind::kObjectLost, StatusCode::kDataLoss,
+                            "the result of " + Name() + " was freed and can't be made again: all of its " +
+                                std::to_string(options_->retries) + " retries are used",
+                            Name());
+}
+
+void Task::MakeAgain() noexcept {
+  // Arguments may have to be made again, too, and theirs: one after the other, or a long chain would take all the
+  // stack.
+  thread_local constinit std::vector<Pointer<Task>>* waiting = nullptr;
+  if (waiting != nullptr) {
+    waiting->emplace_back(this);
+    return;
+  }
+  std::vector<Pointer<Task>> tasks{Pointer<Task>(this)};
+  waiting = &tasks;
+  while (!tasks.empty()) {
+    const Pointer<Task> task = std::move(tasks.back());
+    tasks.pop_back();
+    task->StartAgain();
+  }
+  waiting = nullptr;
+}
+
+void Task::UnrefInTurn(ObjectPointer object) noexcept {
+  thread_local constinit std::vector<ObjectPointer>* waiting = nullptr;
+  if (waiting != nullptr) {
+    waiting->push_back(std::move(object));
+    return;
+  }
+  std::vector<ObjectPointer> objects;
+  waiting = &objects;
+  object = {};
+  while (!objects.empty()) {
+    const ObjectPointer next = std::move(objects.back());
+    objects.pop_back();
+  }
+  waiting = nullptr;
+}
+
+void Task::StartAgain() noexcept {
+  Ref();
+  ++attempts_;
+  must_wait_ = false;
+  cancel_.store(kWanted, std::memory_order_relaxed);
+  pending_.store(1, std::memory_order_relaxed);
+  word_.store(kWaiting, std::memory_order_release);
+  Note(TaskEvent::kSubmitted);
+  AwaitArguments();
+  if (pending_.load(std::memory_order_relaxed) != 1) {
+    must_wait_ = true;
+    Note(TaskEvent::kAwaits);
+    runner_.Announce(*this);
+  }
+  DependencyReady();
+}
+
 void Task::End(Status status) noexcept {
-  if (!keep_arguments_) DropArguments();
+  if (!keep_arguments_) {
+    DropArguments();
+  } else if (reconstructs()) {
+    status = KeptArgumentsAfter(std::move(status));
+  }
   if (!Advance(kRunning, kDone)) return;  // abandoned
   if (!status.ok() && cancelled()) {
     status = compute::MakeError(ErrorKind::kTaskCancelled, StatusCode::kCancelled, Name() + " was cancelled", Name(),

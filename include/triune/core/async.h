@@ -89,12 +89,12 @@ namespace detail {
 [[noreturn]] void ThrowStatus(Status status);
 
 /// Waits for an object.
-class ObjectAwaiter : public Awaiter, public Waiter {
+class ObjectAwaiter : public Awaiter, public ValueUser {
  public:
   explicit ObjectAwaiter(const ObjectPointer& object) : object_(object) {
     if (!object_) throw std::invalid_argument("an empty reference was awaited");
   }
-  bool await_ready() const noexcept { return object_->ready(); }
+  bool await_ready() noexcept { return is_there_ = TryUse(*object_); }
   template <typename Promise>
   void await_suspend(std::coroutine_handle<Promise> at) noexcept {
     at.promise().run().Wait(*this);
@@ -106,18 +106,19 @@ class ObjectAwaiter : public Awaiter, public Waiter {
   void OnReady(Object& object) noexcept override;
 
  protected:
-  ~ObjectAwaiter() = default;
+  ~ObjectAwaiter() { EndUse(*object_); }
   /// OK when the object has its value.
   Status Outcome() const;
   void ThrowIfFailed() const {
-    if (!object_->ready() || !object_->status().ok()) ThrowStatus(Outcome());
+    if (!is_there_ || !StatusOf(*object_).ok()) ThrowStatus(Outcome());
   }
   const void* value() const noexcept { return object_->value(); }
 
  private:
   const ObjectPointer object_;
   AsyncCall* call_ = nullptr;
-  Status failure_;  ///< Why it was not waited for.
+  bool is_there_ = false;  ///< The value, or an error.
+  Status failure_;         ///< Why it was not waited for.
 };
 
 template <typename T>

@@ -26,6 +26,8 @@ enum class ErrorKind : uint8_t {
   kOutOfMemory,        ///< The process that ran it had more memory than it may: OutOfMemoryError.
   kObjectStoreFull,    ///< No room in shared memory: ObjectStoreFullError.
   kCapacityExceeded,   ///< RayCgraphCapacityExceeded: too many executions of a compiled DAG are not over, or not taken.
+  kObjectFreed,        ///< ObjectFreedError: see Session::Free.
+  kObjectLost,         ///< It was freed and can't be made again: ObjectLostError, ObjectReconstructionFailedError.
 };
 
 /// "TASK_FAILED", ...; empty when it is none.

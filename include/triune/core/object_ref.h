@@ -19,7 +19,7 @@ class ObjectRef {
   explicit ObjectRef(detail::ObjectPointer object) : object_(std::move(object)) {}
 
   explicit operator bool() const noexcept { return static_cast<bool>(object_); }
-  /// Whether Get would return at once.
+  /// Whether Get would return at once. False again after Free, when the value is to be made again.
   bool ready() const noexcept { return object_->ready(); }
   const detail::ObjectPointer& object() const noexcept { return object_; }
 

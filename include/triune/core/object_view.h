@@ -1,14 +1,15 @@
 // A value that is looked at where it lies.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "triune/core/detail/object.h"
 
 namespace triune {
 
-/// The value of an object, without a copy; it stays as long as a view of it does. Thread-compatible; so is T, when
-/// several look at it.
+/// The value of an object, without a copy; it stays as long as a view of it does, also when it is freed
+/// (Session::Free). Thread-compatible; so is T, when several look at it.
 template <typename T>
 class ObjectView {
  public:
@@ -16,12 +17,12 @@ class ObjectView {
   ObjectView() = default;
   const T& operator*() const noexcept { return *get(); }
   const T* operator->() const noexcept { return get(); }
-  const T* get() const noexcept { return static_cast<const T*>(object_->value()); }
+  const T* get() const noexcept { return static_cast<const T*>(use_->object().value()); }
 
  private:
   friend class Session;
-  explicit ObjectView(detail::ObjectPointer object) : object_(std::move(object)) {}
-  detail::ObjectPointer object_;
+  explicit ObjectView(std::shared_ptr<const detail::ObjectUse> use) : use_(std::move(use)) {}
+  std::shared_ptr<const detail::ObjectUse> use_;
 };
 
 }  // namespace triune

@@ -25,6 +25,7 @@
 #include "triune/core/detail/generator_task.h"
 #include "triune/core/detail/object.h"
 #include "triune/core/detail/put_object.h"
+#include "triune/core/detail/reading.h"
 #include "triune/core/detail/received_object.h"
 #include "triune/core/generator.h"
 #include "triune/core/object_ref.h"
@@ -70,6 +71,16 @@ struct SessionOptions {
   /// Where others may ask what the session is doing, over HTTP: the path of a Unix socket, for this user alone. Empty:
   /// nowhere.
   std::string state_socket{};
+  /// Bytes of shared memory for values that processes have: what PutBytes was given, and large arguments and results;
+  /// 0: 30 % of the machine's. What is more is on disk, and is read and written in its place all the same: the system
+  /// keeps in memory what is used.
+  uint64_t object_memory = 0;
+  /// Where that is: in files without names, so that nothing is left behind. Empty: the directory for temporary files.
+  /// One that can't be written is an error when it is first needed.
+  std::string spill_directory{};
+  /// Bytes that may be there; 0: until the disk is 95 % full. Under 4096: nothing is spilled. Where there is no room,
+  /// neither in memory nor on disk, it is kObjectStoreFull.
+  uint64_t spill_limit = 0;
 };
 
 struct CancelOptions {
@@ -158,27 +169,39 @@ class Session {
   /// Waits for the value and copies it. kGetTimeout when it was not there within `timeout`; else the task's error.
   template <typename T>
   auto Get(const ObjectRef<T>& reference, Duration timeout = Duration::max()) {
-    Status status = WaitFor(*reference.object(), timeout);
-    if constexpr (std::is_void_v<T>) {
-      return status;
-    } else {
-      return status.ok() ? Result<T>(*static_cast<const T*>(reference.object()->value()))
-                         : Result<T>(std::move(status));
+    using Answer = std::conditional_t<std::is_void_v<T>, Status, Result<T>>;
+    detail::Object& object = *reference.object();
+    while (true) {
+      {
+        const detail::Reading reading(object);
+        if (reading.usable()) {
+          if constexpr (!std::is_void_v<T>) {
+            if (object.status().ok()) return Answer(*static_cast<const T*>(object.value()));
+          }
+          return Answer(object.status());
+        }
+      }
+      Status status = WaitFor(reference.object(), timeout);
+      if (!status.ok()) return Answer(std::move(status));
     }
   }
 
   /// Waits for all and copies their values. The first error in their order, when there is one. A Status for void.
   template <typename T>
   auto Get(const std::vector<ObjectRef<T>>& references, Duration timeout = Duration::max()) {
+    const TimePoint deadline = DeadlineOf(timeout);
     Status status = WaitForAll(ObjectsOf(references), timeout);
     if constexpr (std::is_void_v<T>) {
+      for (size_t i = 0; status.ok() && i < references.size(); ++i) status = Get(references[i], Left(deadline));
       return status;
     } else {
       if (!status.ok()) return Result<std::vector<T>>(std::move(status));
       std::vector<T> values;
       values.reserve(references.size());
       for (const auto& reference : references) {
-        values.push_back(*static_cast<const T*>(reference.object()->value()));
+        Result<T> value = Get(reference, Left(deadline));
+        if (!value.ok()) return Result<std::vector<T>>(std::move(value).status());
+        values.push_back(*std::move(value));
       }
       return Result<std::vector<T>>(std::move(values));
     }
@@ -187,8 +210,35 @@ class Session {
   /// Waits for the value, which then is looked at where it lies. The errors are those of Get.
   template <typename T>
   Result<ObjectView<T>> View(const ObjectRef<T>& reference, Duration timeout = Duration::max()) {
-    TRIUNE_RETURN_IF_ERROR(WaitFor(*reference.object(), timeout));
-    return ObjectView<T>(reference.object());
+    TRIUNE_ASSIGN_OR_RETURN(auto use, WaitForUse(reference.object(), timeout));
+    return ObjectView<T>(std::move(use));
+  }
+
+  /// Whether there is a value now: it is ready, no error, and not freed. In a process for tasks the driver is asked.
+  template <typename T>
+  bool Contains(const ObjectRef<T>& reference) {
+    return reference && Contains(*reference.object());
+  }
+
+  /// Gives the memory of a value back although there are references to it. Tasks that were submitted before with the
+  /// value as an argument still have it, and so do views of it and buffers that share it: it goes when the last of
+  /// these is done with it. For all others it is gone at once: Get, and tasks that are given it from now on, fail with
+  /// kObjectFreed, unless it can be made again (TaskOptions::reconstruct). InvalidArgument when it is not ready yet;
+  /// nothing happens to an error, and to void. In a process for tasks, values that it has got before stay there until
+  /// its references go.
+  template <typename T>
+  Status Free(const ObjectRef<T>& reference) {
+    return Free(reference.object());
+  }
+  /// Each of them; the first error.
+  template <typename T>
+  Status Free(const std::vector<ObjectRef<T>>& references) {
+    Status first;
+    for (const auto& reference : references) {
+      Status status = Free(reference.object());
+      if (first.ok()) first = std::move(status);
+    }
+    return first;
   }
 
   /// Runs each node that the output needs, once, with these inputs, as tasks and calls that wait for each other. Gives
@@ -360,7 +410,6 @@ class Session {
   }
 
   void StartWithOptions(detail::Task& task);
-  Status WaitFor(detail::Object& object, Duration timeout);
   template <typename T>
   static std::vector<detail::Object*> ObjectsOf(const std::vector<ObjectRef<T>>& references) {
     std::vector<detail::Object*> objects;
@@ -368,7 +417,15 @@ class Session {
     for (const auto& reference : references) objects.push_back(reference.object().get());
     return objects;
   }
+  static TimePoint DeadlineOf(Duration timeout);
+  static Duration Left(TimePoint deadline);
+  /// Until there is something to look at, or why there is nothing.
+  Status WaitFor(const detail::ObjectPointer& object, Duration timeout);
+  /// With a value.
+  Result<std::shared_ptr<const detail::ObjectUse>> WaitForUse(const detail::ObjectPointer& object, Duration timeout);
   Status WaitForAll(std::span<detail::Object* const> objects, Duration timeout);
+  bool Contains(detail::Object& object);
+  Status Free(const detail::ObjectPointer& object);
   Result<WaitResult> WaitForSome(std::span<detail::Object* const> objects, size_t count, Duration timeout);
   bool Cancel(detail::Object& object, const CancelOptions& options);
   /// Another actor that is meant instead.

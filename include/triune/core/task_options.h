@@ -30,7 +30,13 @@ struct TaskOptions {
   bool capture_child_tasks = false;
   /// Of a generator: how many values may wait to be taken; then it stops until one is. At least 1.
   int generator_backpressure = 1024;
-  int retries = 0;  ///< How often the function is called again after it has failed.
+  int retries = 0;  ///< How often the function is called again after it has failed, or, with `reconstruct`, was lost.
+  /// The task keeps its function and its arguments after it has run. When its result was freed (Session::Free), the
+  /// next who wants it has it run again, and those of its arguments that were freed, too; `timeout` does not count
+  /// then. Each time takes one of the `retries`; with none left the result is lost (kObjectLost). Ray calls that
+  /// lineage reconstruction. Arguments that are references stay as long as the task is referred to. For functions, not
+  /// methods, generators or coroutines.
+  bool reconstruct = false;
   /// Which failures are worth another try; empty: all. Called on the thread that ran the function.
   std::function<bool(const Status&)> retry_on{};
   /// Counted from Submit. When it has passed the task fails, whether it had started or not; a function that runs can

@@ -34,12 +34,17 @@ Awaiter::Arming ObjectAwaiter::Arm(AsyncCall& call) noexcept {
     return Arming::kThere;
   }
   call_ = &call;
-  return object_->AddWaiter(*this) ? Arming::kArmed : Arming::kThere;
+  if (object_->AddUser(*this)) return Arming::kArmed;
+  is_there_ = true;
+  return Arming::kThere;
 }
 
 bool ObjectAwaiter::Disarm() noexcept { return object_->RemoveWaiter(*this); }
 
-void ObjectAwaiter::OnReady(Object&) noexcept { call_->Fire(); }
+void ObjectAwaiter::OnReady(Object&) noexcept {
+  is_there_ = true;
+  call_->Fire();
+}
 
 void ObjectAwaiter::Block() noexcept {
   if (current_frame == nullptr) {
@@ -47,11 +52,15 @@ void ObjectAwaiter::Block() noexcept {
     return;
   }
   Object* objects[] = {object_.get()};
-  failure_ = compute::EngineOf(current_frame->task).WaitFor(objects, 1, kNever);
+  while (failure_.ok() && !is_there_) {
+    failure_ = compute::EngineOf(current_frame->task).WaitFor(objects, 1, kNever);
+    // Somebody may have freed it since.
+    if (failure_.ok()) is_there_ = TryUse(*object_);
+  }
 }
 
 Status ObjectAwaiter::Outcome() const {
-  if (object_->ready()) return object_->status();
+  if (is_there_) return StatusOf(*object_);
   return failure_.ok() ? NotWanted() : failure_;
 }
 

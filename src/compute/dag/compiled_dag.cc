@@ -1,5 +1,6 @@
 #include "triune/core/detail/compiled_dag.h"
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -12,13 +13,16 @@ namespace triune::detail {
 namespace {
 
 /// A compiled DAG has values only: what is an object is waited for once.
-Status AwaitObjects(Engine& engine, std::span<const ObjectPointer> objects) {
-  for (const ObjectPointer& object : objects) {
-    if (!object->ready()) {
+Status AwaitObjects(Engine& engine, compute::DagPlan& plan) {
+  for (const ObjectPointer& object : plan.objects) {
+    auto use = std::make_unique<ObjectUse>(object);
+    while (!use->ready()) {
       Object* one[] = {object.get()};
       TRIUNE_RETURN_IF_ERROR(engine.WaitFor(one, 1, kNever));
+      use = std::make_unique<ObjectUse>(object);
     }
-    TRIUNE_RETURN_IF_ERROR(object->status());
+    TRIUNE_RETURN_IF_ERROR(use->status());
+    plan.uses.push_back(std::move(use));
   }
   return {};
 }
@@ -33,7 +37,7 @@ Result<Pointer<CompiledDagCore>> CompiledDagCore::Make(Engine& engine,
   if (options.max_inflight_executions == 0) return InvalidArgument("max_inflight_executions must be at least 1: is 0");
   TRIUNE_ASSIGN_OR_RETURN(auto plan, compute::DagPlan::Make(engine, outputs, inputs));
   TRIUNE_ASSIGN_OR_RETURN(const bool in_processes, compute::RunsInProcesses(plan));
-  TRIUNE_RETURN_IF_ERROR(AwaitObjects(engine, plan.objects));
+  TRIUNE_RETURN_IF_ERROR(AwaitObjects(engine, plan));
   if (in_processes) {
     return compute::ProcessDag::Make(engine, std::move(session_ended), std::move(plan),
                                      options.max_inflight_executions);

@@ -23,6 +23,7 @@ Status CheckNode(const detail::Engine& engine, const DagNodeCore& node) {
   }
   const TaskOptions* options = node.options().get();
   if (options == nullptr) return {};
+  if (options->reconstruct) return InvalidArgument("nodes of a compiled DAG can't be reconstructed: " + node.Name());
   if (options->timeout != Duration::max()) {
     return InvalidArgument("nodes of a compiled DAG can't have timeouts: " + node.Name());
   }

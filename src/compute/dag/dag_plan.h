@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -56,7 +57,8 @@ struct DagPlan {
   std::vector<PlannedInput> inputs{};
   std::vector<PlannedActor> actors{};  ///< Those that run one call at a time.
   std::vector<PlannedOutput> outputs{};
-  std::vector<detail::ObjectPointer> objects{};  ///< What nodes have as arguments.
+  std::vector<detail::ObjectPointer> objects{};            ///< What nodes have as arguments.
+  std::vector<std::unique_ptr<detail::ObjectUse>> uses{};  ///< Of these, as long as the compiled DAG is there.
   bool has_branches = false;
   size_t bytes = 0;  ///< Of the memory for values.
   size_t alignment = 1;

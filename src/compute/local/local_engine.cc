@@ -1,5 +1,6 @@
 #include "compute/local/local_engine.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,10 +66,13 @@ Status WaitsForItself(detail::Object& object) {
 
 namespace {
 
-/// Ray's share of the machine's memory.
+/// Ray's share of the machine's memory, unless the process may have no files as large: then half of those, as each
+/// process has others.
 uint64_t ObjectMemory() {
   const auto pages = static_cast<uint64_t>(std::max<int64_t>(sysconf(_SC_PHYS_PAGES), 1));
-  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 10 * 3;
+  const uint64_t share = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 10 * 3;
+  rlimit limit{};
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 ? std::min<uint64_t>(share, limit.rlim_cur / 2) : share;
 }
 
 }  // namespace
@@ -78,7 +82,9 @@ LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options, St
       admission_(std::make_shared<Admission>(total, pool_)),
       processes_(std::make_shared<ProcessPool>(
           static_cast<ProcessHost&>(*this),
-          ProcessPoolOptions{.object_memory = ObjectMemory(),
+          ProcessPoolOptions{.objects = {.bytes = options.object_memory == 0 ? ObjectMemory() : options.object_memory,
+                                         .spill_directory = options.spill_directory,
+                                         .spill_limit = options.spill_limit},
                              .most_idle = static_cast<size_t>(std::max<int64_t>(total.cpus() / Amounts::kOne, 1)),
                              .worker_memory = options.worker_memory,
                              .log_to_driver = options.log_to_driver})),

@@ -62,6 +62,7 @@ class LocalEngine final : public detail::Engine, public DagHost, private Process
   Status AddDag(detail::CompiledDagCore& dag) override;
   void RemoveDag(detail::CompiledDagCore& dag) noexcept override;
   shm::ArenaStatistics object_statistics() { return processes_->object_statistics(); }
+  shm::SpillStatistics spill_statistics() { return processes_->spill_statistics(); }
 
  private:
   detail::Engine& engine() noexcept override { return *this; }

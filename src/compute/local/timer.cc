@@ -21,7 +21,8 @@ class Timer::Entry final : public detail::Waiter, public detail::Alarm {
   void OnTime() noexcept override {
     const auto task = std::move(due_);
     // When that says no, the task is done after all, and this hears of it.
-    if (task->RemoveWaiter(*this)) delete this;
+    if (!task->RemoveWaiter(*this)) return;
+    delete this;
     task->Abandon(MakeError(ErrorKind::kDeadlineExceeded, StatusCode::kDeadlineExceeded,
                             task->Name() + " was not done within its timeout", task->Name()),
                   true);

@@ -283,7 +283,9 @@ Result<uint64_t> DriverConnection::Refer(const detail::ObjectPointer& object, co
     if (received != nullptr && received->origin() != nullptr) return received->origin()->handle();
   }
   // A value of this process: from here on the driver has it, too.
-  if (!object->status().ok()) return object->status();
+  const detail::ObjectUse use(object);
+  if (!use.ready()) return InvalidArgument("a reference to nothing that could be sent");
+  TRIUNE_RETURN_IF_ERROR(use.status());
   if (received == nullptr || codec == nullptr) return InvalidArgument("a reference to nothing that could be sent");
   const uint64_t handle = NewHandle();
   Bytes bytes;

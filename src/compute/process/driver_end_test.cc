@@ -217,9 +217,20 @@ std::atomic<int> interrupts{0};
   }
   bool all_well = true;
   {
-    Session session({.cpus = kTasks, .log_to_driver = mode != "quiet"});
+    const bool spills = mode == "spill";
+    Session session({.cpus = kTasks,
+                     .log_to_driver = mode != "quiet",
+                     .object_memory = spills ? uint64_t{1} << 20U : 0,
+                     .spill_directory = spills ? folder + "/spill" : "",
+                     .spill_limit = uint64_t{16} << 20U});
     auto process = session.With({.isolation = kProcess});
     std::vector<ObjectRef<int>> references;
+    ObjectRef<Buffer> large;
+    if (spills) {
+      std::filesystem::create_directory(folder + "/spill");
+      large = session.PutBytes(std::vector<std::byte>(size_t{4} << 20U, std::byte{1}));
+      if (!session.Get(large).ok()) _exit(4);
+    }
     for (int i = 0; i < kTasks; ++i) {
       if (mode == "brief") {
         references.push_back(process.Submit(Brief, folder));
@@ -254,6 +265,29 @@ TEST(DriverEnd, NothingIsLeftOfOneThatWasKilled) {
   kill(driver.pid(), SIGKILL);
   driver.WaitForEnd();
   EXPECT_TRUE(Eventually([&] { return AllGone(tasks); }));
+}
+
+TEST(DriverEnd, NorOfWhatItHasSpilled) {
+  Driver driver("spill");
+  const auto tasks = driver.TasksThatRun();
+  const std::string directory = driver.folder().path() + "/spill";
+  // Who has it open: a file without a name is gone with the last of them.
+  auto users = [&] {
+    int count = 0;
+    std::error_code error;
+    for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+      for (const auto& file : std::filesystem::directory_iterator(process.path() / "fd", error)) {
+        count += std::filesystem::read_symlink(file.path(), error).string().starts_with(directory) ? 1 : 0;
+      }
+    }
+    return count;
+  };
+  EXPECT_GE(users(), 2) << "the driver and its processes";
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
+  kill(driver.pid(), SIGKILL);
+  driver.WaitForEnd();
+  EXPECT_TRUE(Eventually([&] { return AllGone(tasks) && users() == 0; }));
+  EXPECT_TRUE(std::filesystem::is_empty(directory));
 }
 
 TEST(DriverEnd, NorOfOneThatReturned) {

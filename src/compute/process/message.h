@@ -32,6 +32,8 @@ enum class MessageKind : uint8_t {
   kDagBlock,   ///< u64 request, u64 number of a compiled DAG's memory, u64 offset of the block that it needs no more or
                ///< 0,
                ///< u64 bytes. Reply: status, u64 offset, u64 bytes.
+  kFree,       ///< u64 request, u64 handle. Reply: status.
+  kContains,   ///< u64 request, u64 handle. Reply: u8 whether there is a value.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
   // About actors; see nested.h.
   kCreateActor,  ///< ActorHeader, ...
@@ -39,10 +41,10 @@ enum class MessageKind : uint8_t {
   kKillActor,    ///< u64 handle of the actor, u8 restart.
   kActorReady,   ///< u64 handle of the actor, u64 handle: of an object that is ready when the actor is there.
   kFindActor,    ///< u64 request, u64 handle of the actor from now on, u64 its constructor, its name. Reply: status.
-  kYield,      ///< u32 slot, u32 sequence, the value. Only as many as there is room for.
-  kAwaitRoom,  ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 values there is room for;
-               ///< none:
-               ///< nobody wants more.
+  kYield,        ///< u32 slot, u32 sequence, the value. Only as many as there is room for.
+  kAwaitRoom,    ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 values there is room for;
+                 ///< none:
+                 ///< nobody wants more.
 };
 
 /// What the worker needs no more.

@@ -26,6 +26,7 @@ struct SubmitHeader {
   uint32_t arguments;
   int64_t timeout;  ///< Nanoseconds.
   int32_t retries;
+  uint32_t reconstruct;
 };
 enum class ArgumentForm : uint8_t { kValue, kReference };
 

@@ -1,6 +1,7 @@
 #include "compute/process/nested_calls.h"
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,12 +31,12 @@ class NestedCalls::Wait {
   ~Wait() {
     uint32_t called = 0;
     for (Entry& entry : entries_) {
-      if (!entry.is_listed) continue;
-      if (!entry.object.RemoveWaiter(entry)) ++called;
+      if (entry.is_listed && !entry.object.RemoveWaiter(entry)) ++called;
     }
     Spinner spinner;
     while (called_.load(std::memory_order_acquire) < called) spinner.Pause();
     if (stream_ != nullptr) stream_->ForgetRoom();
+    for (Entry& entry : entries_) entry.EndUse(entry.object);
   }
   Wait(const Wait&) = delete;
   Wait& operator=(const Wait&) = delete;
@@ -52,11 +53,15 @@ class NestedCalls::Wait {
     uint32_t ready = 0;
     for (const Known& known : objects_) {
       Entry& entry = entries_.emplace_back(*this, *known.object);
-      entry.is_listed = known.object->AddWaiter(entry);
+      entry.is_listed = known.object->AddUser(entry);
       if (!entry.is_listed) ++ready;
     }
     return ready > 0 && ready_.fetch_add(ready) < needed_ && ready_.load() >= needed_;
   }
+
+  /// Of one that has begun, and is ready: the worker is to get its value, which stays meanwhile.
+  const Status& StatusOf(size_t number) const { return entries_[number].StatusOf(entries_[number].object); }
+  bool has_begun() const { return !entries_.empty(); }
 
   uint64_t request() const { return request_; }
   const std::vector<Known>& objects() const { return objects_; }
@@ -64,7 +69,7 @@ class NestedCalls::Wait {
   bool blocks() const { return blocks_; }
 
  private:
-  struct Entry final : detail::Waiter {
+  struct Entry final : detail::ValueUser {
     Entry(Wait& w, detail::Object& o) : wait(w), object(o) {}
     void OnReady(detail::Object&) noexcept override {
       if (wait.ready_.fetch_add(1) + 1 == wait.needed_) wait.calls_.OnEnough(wait.request_);
@@ -139,6 +144,10 @@ Status NestedCalls::Handle(MessageKind kind, MessageReader& message) {
       return HandleFindActor(message);
     case MessageKind::kAwaitRoom:
       return HandleAwaitRoom(message);
+    case MessageKind::kFree:
+      return HandleFree(message);
+    case MessageKind::kContains:
+      return HandleContains(message);
     default:
       return InvalidArgument("a message of an unknown kind");
   }
@@ -229,6 +238,7 @@ Status NestedCalls::HandleSubmit(MessageReader& message) {
   options->name = message.Text();
   options->timeout = Duration(header.timeout);
   options->retries = header.retries;
+  options->reconstruct = header.reconstruct != 0;
   ReadNeeds(message, *options);
   TRIUNE_ASSIGN_OR_RETURN(auto arguments, ReadArguments(message, header.arguments));
   detail::Engine& engine = host_.engine();
@@ -336,6 +346,24 @@ Status NestedCalls::HandleAwaitRoom(MessageReader& message) {
   return {};
 }
 
+Status NestedCalls::HandleFree(MessageReader& message) {
+  const auto request = message.Take<uint64_t>();
+  const auto handle = message.Take<uint64_t>();
+  TRIUNE_ASSIGN_OR_RETURN(auto objects, Objects({&handle, 1}));
+  return Reply(request, host_.engine().FreeObject(*objects[0]));
+}
+
+Status NestedCalls::HandleContains(MessageReader& message) {
+  const auto request = message.Take<uint64_t>();
+  const auto handle = message.Take<uint64_t>();
+  TRIUNE_ASSIGN_OR_RETURN(auto objects, Objects({&handle, 1}));
+  const detail::ObjectUse use(std::move(objects[0]));
+  MessageWriter reply(outgoing_, MessageKind::kReply);
+  reply.Put(request);
+  reply.Put(static_cast<uint8_t>(use.ready() && use.status().ok()));
+  return worker_.Send(outgoing_);
+}
+
 Status NestedCalls::HandleWait(MessageReader& message) {
   const auto request = message.Take<uint64_t>();
   const auto header = message.Take<WaitHeader>();
@@ -425,23 +453,29 @@ Status NestedCalls::Reply(Wait& wait) {
   reply.Put(wait.request());
   WriteStatus(reply, {});
   std::vector<uint32_t> ready;
-  for (uint32_t i = 0; i < wait.objects().size(); ++i) {
-    if (wait.objects()[i].object->ready()) ready.push_back(i);
+  std::optional<detail::ObjectUse> use;  // of the one whose value is sent
+  if (wait.objects().size() == 1 && !wait.has_begun()) {
+    use.emplace(wait.objects()[0].object);
+    if (use->ready()) ready.push_back(0);
+  } else {
+    for (uint32_t i = 0; i < wait.objects().size(); ++i) {
+      if (wait.objects()[i].object->ready()) ready.push_back(i);
+    }
   }
   reply.Put(static_cast<uint32_t>(ready.size()));
   for (uint32_t number : ready) reply.Put(number);
   if (wait.objects().size() == 1 && ready.size() == 1) {
     const Known& known = wait.objects()[0];
     const size_t begin = reply.size();
-    Status status = known.object->status();
-    WriteStatus(reply, status);
-    if (status.ok()) status = WriteObject(reply, known);
+    const Status own = use.has_value() ? use->status() : wait.StatusOf(0);
+    WriteStatus(reply, own);
+    Status status = own.ok() ? WriteObject(reply, known) : own;
     if (status.ok() && reply.size() > worker_.longest_message()) {
       status =
           InvalidArgument("the value is too much to be sent: " + std::to_string(reply.size()) +
                           " bytes beside those in shared memory, at most " + std::to_string(worker_.longest_message()));
     }
-    if (!status.ok() && known.object->status().ok()) {
+    if (!status.ok() && own.ok()) {
       TakeBack();
       outgoing_.resize(begin);
       WriteStatus(reply, status);

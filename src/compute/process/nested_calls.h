@@ -115,6 +115,8 @@ class NestedCalls final : public ValuePort {
   /// As if the task in that slot did it.
   void InNameOf(uint32_t slot, const std::function<void()>& what);
   Status HandleAwaitRoom(MessageReader& message);
+  Status HandleFree(MessageReader& message);
+  Status HandleContains(MessageReader& message);
   Status Reply(Wait& wait);
   Status Reply(uint64_t request, const Status& status);
   Status ReplyRoom(uint64_t request, uint32_t room);

@@ -50,7 +50,7 @@ void ProcessPool::Close() {
 
 Status ProcessPool::MakeMemory() {
   if (memory_ != nullptr) return {};
-  TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.object_memory));
+  TRIUNE_ASSIGN_OR_RETURN(memory_, SharedMemory::Create(options_.objects));
   return {};
 }
 
@@ -73,9 +73,9 @@ Status ProcessPool::StartZygote() {
   zygote_lost_ = false;
   TRIUNE_ASSIGN_OR_RETURN(
       zygote_,
-      Zygote::Start(memory_->segment().fd(), {.spawned = [this](uint64_t worker, pid_t pid) { OnSpawned(worker, pid); },
-                                              .died = [this](uint64_t worker, int status) { OnDied(worker, status); },
-                                              .lost = [this] { OnLost(); }}));
+      Zygote::Start(memory_->segment(), {.spawned = [this](uint64_t worker, pid_t pid) { OnSpawned(worker, pid); },
+                                         .died = [this](uint64_t worker, int status) { OnDied(worker, status); },
+                                         .lost = [this] { OnLost(); }}));
   return {};
 }
 
@@ -154,6 +154,11 @@ std::vector<ProcessPool::Listed> ProcessPool::List() {
     all.push_back({.number = number, .pid = worker->pid(), .is_idle = is_idle});
   }
   return all;
+}
+
+shm::SpillStatistics ProcessPool::spill_statistics() {
+  std::lock_guard lock(mutex_);
+  return memory_ == nullptr ? shm::SpillStatistics() : memory_->object_statistics();
 }
 
 void ProcessPool::Kill(WorkerProcess& worker) {

@@ -21,7 +21,7 @@
 namespace triune::compute {
 
 struct ProcessPoolOptions {
-  uint64_t object_memory = 0;  ///< Bytes of shared memory.
+  SharedMemoryOptions objects{};
   size_t most_idle = 1;        ///< Processes that are kept though they have nothing to do.
   uint64_t worker_memory = 0;  ///< Bytes that one may have for itself; 0: no limit.
   bool log_to_driver = true;   ///< Whether what they write is written here.
@@ -62,6 +62,8 @@ class ProcessPool {
 
   /// Of shared memory, for tests and listings; all zeros before there is any.
   shm::ArenaStatistics object_statistics();
+  /// The same of all values, also those on disk.
+  shm::SpillStatistics spill_statistics();
 
   /// Whether bytes lie in shared memory.
   bool IsShared(const std::byte* data);

@@ -18,21 +18,50 @@ namespace {
 /// Pages that nobody uses and that are not given back, so that a value like the last one does not wait for new ones.
 constexpr uint64_t kMostKeptBytes = uint64_t{256} << 20U;
 
-std::unique_ptr<shm::Arena> MakeArena(const shm::Segment& segment) {
-  return std::move(shm::Arena::Create(segment, {.most_kept_bytes = kMostKeptBytes})).value();  // it has room for a page
+std::unique_ptr<shm::SpillingArena> MakeArena(const shm::Segment& segment) {
+  return std::move(shm::SpillingArena::Create(segment, kMostKeptBytes)).value();  // it has room for a page
 }
 
 }  // namespace
 
-SharedMemory::SharedMemory(shm::Segment segment)
+SharedMemory::SharedMemory(shm::Segment segment, Status cannot_spill)
     : segment_(std::move(segment)),
+      cannot_spill_(std::move(cannot_spill)),
       arena_(MakeArena(segment_)),
       leases_(*arena_, 1U << 16U),
       driver_(leases_.Join().value()) {}
 
-Result<std::shared_ptr<SharedMemory>> SharedMemory::Create(uint64_t bytes) {
-  TRIUNE_ASSIGN_OR_RETURN(shm::Segment segment, shm::Segment::Create(bytes + shm::Segment::kHeaderBytes));
-  return std::shared_ptr<SharedMemory>(new SharedMemory(std::move(segment)));
+Result<std::shared_ptr<SharedMemory>> SharedMemory::Create(const SharedMemoryOptions& options) {
+  constexpr uint64_t kMost = uint64_t{8} << 40U;
+  if (options.bytes > kMost) {
+    return InvalidArgument("object_memory: " + std::to_string(options.bytes) + " bytes, at most " +
+                           std::to_string(kMost));
+  }
+  const uint64_t bytes = options.bytes + shm::Segment::kHeaderBytes;
+  Result<shm::DiskFile> disk = shm::DiskFile::Create(options.spill_directory, options.spill_limit);
+  Status cannot_spill = disk.status();
+  if (disk.ok()) {
+    Result<shm::Segment> both = shm::Segment::Create(bytes, *std::move(disk));
+    if (both.ok()) return std::shared_ptr<SharedMemory>(new SharedMemory(*std::move(both), {}));
+    cannot_spill = std::move(both).status();
+  }
+  TRIUNE_ASSIGN_OR_RETURN(shm::Segment segment, shm::Segment::Create(bytes));
+  return std::shared_ptr<SharedMemory>(new SharedMemory(std::move(segment), std::move(cannot_spill)));
+}
+
+Status SharedMemory::Full(uint64_t bytes) const {
+  const shm::SpillStatistics now = arena_->statistics();
+  std::string why = "no room for an object of " + std::to_string(bytes) + " bytes: " + std::to_string(now.memory_used) +
+                    " of " + std::to_string(now.memory_limit) + " are in use in shared memory";
+  if (segment_.disk() == nullptr) {
+    why += "; " + std::string(cannot_spill_.message());
+  } else {
+    why += ", and " + std::to_string(now.spilled) + " of " + std::to_string(now.spill_limit) + " on disk, in " +
+           segment_.disk()->directory();
+    const Status failure = arena_->last_failure();
+    if (!failure.ok()) why += "; the last time there: " + std::string(failure.message());
+  }
+  return MakeError(ErrorKind::kObjectStoreFull, StatusCode::kResourceExhausted, std::move(why));
 }
 
 void SharedMemory::Release(void* lease) {
@@ -48,10 +77,7 @@ Buffer SharedMemory::Adopt(const shm::Block& block, uint64_t begin, uint64_t siz
 Result<shm::Block> SharedMemory::Grant(shm::Holder holder, uint64_t bytes) {
   Result<shm::Block> block = leases_.Grant(holder, bytes);
   if (block.ok() || block.status().code() != StatusCode::kResourceExhausted) return block;
-  const shm::ArenaStatistics now = arena_->statistics();
-  return MakeError(ErrorKind::kObjectStoreFull, StatusCode::kResourceExhausted,
-                   "no room in shared memory for " + std::to_string(bytes) + " bytes: " + std::to_string(now.used) +
-                       " of " + std::to_string(now.capacity) + " are in use");
+  return Full(bytes);
 }
 
 Result<Buffer> SharedMemory::Copy(std::span<const std::byte> bytes) {

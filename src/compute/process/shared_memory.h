@@ -6,27 +6,37 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "compute/process/value_message.h"
-#include "compute/shm/arena.h"
 #include "compute/shm/leases.h"
 #include "compute/shm/segment.h"
+#include "compute/shm/spilling_arena.h"
 #include "triune/buffer.h"
 
 namespace triune::compute {
 
+struct SharedMemoryOptions {
+  uint64_t bytes = 0;             ///< As many as all values together may take in memory.
+  std::string spill_directory{};  ///< For those that take more; as DiskFile::Create.
+  uint64_t spill_limit = 0;
+};
+
 /// The driver's. Thread-safe. Buffers that it has given out keep it.
 class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
  public:
-  /// `bytes`: as many as all values together may take.
-  static Result<std::shared_ptr<SharedMemory>> Create(uint64_t bytes);
+  /// Where nothing can be spilled, that is an error only when it would be needed.
+  static Result<std::shared_ptr<SharedMemory>> Create(const SharedMemoryOptions& options);
 
   const shm::Segment& segment() const { return segment_; }
   shm::Leases& leases() { return leases_; }
-  shm::ArenaStatistics statistics() const { return arena_->statistics(); }
+  /// Of what is in memory.
+  shm::ArenaStatistics statistics() const { return arena_->memory().statistics(); }
+  /// Of all values, for people and programs that watch.
+  shm::SpillStatistics object_statistics() const { return arena_->statistics(); }
 
   /// A block for a worker. kObjectStoreFull.
   Result<shm::Block> Grant(shm::Holder holder, uint64_t bytes);
@@ -66,7 +76,8 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   };
 
  private:
-  SharedMemory(shm::Segment segment);
+  SharedMemory(shm::Segment segment, Status cannot_spill);
+  Status Full(uint64_t bytes) const;
   struct Lease;
   static void Release(void* lease);
   Result<shm::Holder> HolderOf(uint64_t dag);
@@ -74,7 +85,8 @@ class SharedMemory : public std::enable_shared_from_this<SharedMemory> {
   Buffer Adopt(const shm::Block& block, uint64_t begin, uint64_t size);
 
   shm::Segment segment_;
-  std::unique_ptr<shm::Arena> arena_;
+  const Status cannot_spill_;
+  std::unique_ptr<shm::SpillingArena> arena_;
   shm::Leases leases_;
   shm::Holder driver_;
   std::mutex dags_mutex_;

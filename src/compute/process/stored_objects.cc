@@ -26,17 +26,17 @@ detail::Decoder Read(const detail::Encoder& encoder) {
 }
 
 /// Decodes a value as soon as it is there.
-class Decoding final : public detail::Waiter {
+class Decoding final : public detail::ValueUser {
  public:
   static void Start(detail::ObjectPointer from, detail::Pointer<detail::ReceivedObject> to) {
     detail::Object& source = *from;
     auto* decoding = new Decoding(std::move(from), std::move(to));
-    if (!source.AddWaiter(*decoding)) decoding->OnReady(source);
+    if (!source.AddUser(*decoding)) decoding->OnReady(source);
   }
   void OnReady(detail::Object& source) noexcept override {
     const std::unique_ptr<Decoding> self(this);
-    if (!source.status().ok()) {
-      to_->Fail(source.status());
+    if (!StatusOf(source).ok()) {
+      to_->Fail(StatusOf(source));
     } else if (const detail::StoredValue* stored = source.stored()) {
       to_->Fill(detail::Decoder(stored->head.bytes(), stored->attached, ReferencesOf(stored->references)));
     } else {
@@ -44,6 +44,7 @@ class Decoding final : public detail::Waiter {
           InvalidArgument("the reference is to a value of another type: " + detail::TypeName(source.value_type()) +
                           ", expected " + detail::TypeName(to_->value_type())));
     }
+    EndUse(source);
   }
 
  private:
@@ -63,6 +64,15 @@ void Stored<Base>::Take(std::vector<StoredArgument> arguments) {
       dependency = std::make_unique<detail::Dependency>(*this, *object);
     }
     arguments_.push_back({std::move(argument), std::move(dependency)});
+  }
+}
+
+template <typename Base>
+Stored<Base>::~Stored() {
+  for (Kept& argument : arguments_) {
+    if (argument.dependency == nullptr) continue;
+    argument.value = detail::ObjectPointer();
+    argument.dependency->GiveUp();
   }
 }
 
@@ -97,7 +107,7 @@ template <typename Base>
 const Status* Stored<Base>::ArgumentError() const noexcept {
   for (const Kept& argument : arguments_) {
     if (argument.dependency == nullptr) continue;
-    const Status& status = argument.dependency->object().status();
+    const Status& status = argument.dependency->status();
     if (!status.ok()) return &status;
   }
   return nullptr;
@@ -131,6 +141,19 @@ Status Stored<Base>::Invoke(bool) {
 template <typename Base>
 void Stored<Base>::DropArguments() noexcept {
   arguments_.clear();
+}
+
+template <typename Base>
+void Stored<Base>::ReleaseArguments() noexcept {
+  for (const Kept& argument : arguments_) {
+    if (argument.dependency != nullptr) argument.dependency->Release();
+  }
+}
+
+template <typename Base>
+void Stored<Base>::DropValue() noexcept {
+  this->has_value_ = false;
+  value_ = {};
 }
 
 template class Stored<detail::Task>;

@@ -28,7 +28,8 @@ class StoredObject final : public detail::Object {
   ~StoredObject() override {
     if (word_.load(std::memory_order_relaxed) != 0) detail::ForgetObject(*this);
   }
-  const detail::StoredValue value_;
+  void DropValue() noexcept override { value_ = {}; }
+  detail::StoredValue value_;
 };
 
 /// An argument that a worker has sent.
@@ -52,13 +53,15 @@ class Stored final : public Base {
   void Store(detail::StoredValue value) override;
 
  private:
-  ~Stored() override = default;
+  ~Stored() override;
   void Take(std::vector<StoredArgument> arguments);
   void AwaitArguments() noexcept override;
   const Status* ArgumentError() const noexcept override;
   /// In this process: the method of an actor that lives in it.
   Status Invoke(bool last) override;
   void DropArguments() noexcept override;
+  void ReleaseArguments() noexcept override;
+  void DropValue() noexcept override;
   bool repeatable() const noexcept override { return true; }
   std::string FunctionName() const override { return function_.name; }
 

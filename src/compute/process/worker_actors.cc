@@ -88,6 +88,7 @@ Status WorkerActors::SendCall(detail::ActorCore& cell, detail::ActorTask& call, 
   if (options.retry_on) {
     return InvalidArgument("retry_on of " + call.Name() + " can't be sent: a task in a process has none to give");
   }
+  if (options.reconstruct) return InvalidArgument("the result of a method can't be reconstructed: " + call.Name());
   const uint64_t handle = driver_.NewHandle();
   std::vector<std::byte> bytes;
   MessageWriter message(bytes, MessageKind::kCallActor);

@@ -52,7 +52,8 @@ Status WorkerEngine::Submit(detail::Task& task, detail::ReceivedObject& result) 
                            .slot = SlotOfThisThread(driver_.page()),
                            .arguments = static_cast<uint32_t>(function->parameters.size()),
                            .timeout = options.timeout.count(),
-                           .retries = options.retries});
+                           .retries = options.retries,
+                           .reconstruct = options.reconstruct ? 1U : 0U});
   message.Text(options.name);
   WriteNeeds(message, options);
   TRIUNE_RETURN_IF_ERROR(WriteArguments(message, task, *function, driver_));
@@ -152,6 +153,31 @@ Status WorkerEngine::Fetch(detail::ReceivedObject& object, MessageReader& reply)
     }
   }
   return {};
+}
+
+std::optional<DriverConnection::Bytes> WorkerEngine::Ask(MessageKind kind, uint64_t handle) {
+  const uint64_t request = driver_.NewRequest();
+  std::vector<std::byte> bytes;
+  MessageWriter message(bytes, kind);
+  message.Put(request);
+  message.Put(handle);
+  return driver_.Request(request, bytes);
+}
+
+bool WorkerEngine::ContainsAtDriver(detail::Object& object) {
+  const uint64_t handle = HandleOf(object);
+  if (handle == 0) return false;
+  const auto reply = Ask(MessageKind::kContains, handle);
+  return reply.has_value() && MessageReader(*reply).Take<uint8_t>() != 0;
+}
+
+Status WorkerEngine::FreeObject(detail::Object& object) {
+  const uint64_t handle = HandleOf(object);
+  if (handle == 0) return Engine::FreeObject(object);
+  const auto reply = Ask(MessageKind::kFree, handle);
+  if (!reply.has_value()) return Unavailable("the driver does not answer");
+  MessageReader reader(*reply);
+  return ReadStatus(reader);
 }
 
 bool WorkerEngine::CancelAtDriver(detail::Object& object, bool recursive, bool force) {

@@ -22,6 +22,8 @@ class WorkerEngine final : public detail::Engine {
   Status WaitFor(std::span<detail::Object* const> objects, size_t count, TimePoint deadline) override;
   bool CancelAtDriver(detail::Object& object, bool recursive, bool force) override;
   detail::DriverActors* driver_actors() noexcept override { return &actors_; }
+  bool ContainsAtDriver(detail::Object& object) override;
+  Status FreeObject(detail::Object& object) override;
 
   // Nothing is started here.
   void Enqueue(detail::Task&) noexcept override {}
@@ -39,6 +41,8 @@ class WorkerEngine final : public detail::Engine {
 
  private:
   Status Submit(detail::Task& task, detail::ReceivedObject& result);
+  /// Asks something about one object, and gives what follows in the reply.
+  std::optional<DriverConnection::Bytes> Ask(MessageKind kind, uint64_t handle);
   Status Fetch(detail::ReceivedObject& object, MessageReader& reply);
   /// Null when the task is cancelled, or has asked for more than can be sent. When the deadline has passed, what the
   /// driver knows then: fewer may be ready than are needed.

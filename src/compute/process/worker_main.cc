@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -236,11 +237,13 @@ void OfferToBeKilled() {
 
 }  // namespace
 
-int WorkerMain(int link_fd, int memory_fd) {
+int WorkerMain(int link_fd) {
   prctl(PR_SET_NAME, "triune-worker");
   OfferToBeKilled();
   Result<shm::Segment> link_memory = shm::Segment::Open(link_fd);
-  Result<shm::Segment> memory = shm::Segment::Open(memory_fd);
+  Result<shm::DiskFile> disk = shm::DiskFile::Open(kDiskDescriptor);
+  Result<shm::Segment> memory =
+      shm::Segment::Open(kMemoryDescriptor, disk.ok() ? std::optional(*std::move(disk)) : std::nullopt);
   if (!link_memory.ok() || !memory.ok()) return 1;
   Result<Link> link = Link::Open(*link_memory, Link::End::kWorker);
   if (!link.ok()) return 1;

@@ -1,5 +1,6 @@
 #include "compute/process/worker_messages.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,7 +57,12 @@ Status WriteArguments(MessageWriter& message, const detail::Task& task, const de
       message.Put(known);
       continue;
     }
-    if (argument.object != nullptr && !argument.object->status().ok()) return argument.object->status();
+    std::optional<detail::ObjectUse> use;
+    if (argument.object != nullptr) {
+      use.emplace(detail::ObjectPointer(argument.object));
+      if (!use->ready()) return Internal("an argument that this process waits for is not the driver's");
+      TRIUNE_RETURN_IF_ERROR(use->status());
+    }
     message.Put(ArgumentForm::kValue);
     encoder.Clear();
     Status status = EncodeAs(encoder, *function.parameters[i], argument);

@@ -28,7 +28,7 @@ int CopyHigh(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 16); }
 
 }  // namespace
 
-Result<std::unique_ptr<Zygote>> Zygote::Start(int memory_fd, Events events) {
+Result<std::unique_ptr<Zygote>> Zygote::Start(const shm::Segment& segment, Events events) {
   if (IsWorkerProcess()) {
     return FailedPrecondition(
         "a process that runs tasks can't start others: tasks there use the session of their task");
@@ -36,15 +36,17 @@ Result<std::unique_ptr<Zygote>> Zygote::Start(int memory_fd, Events events) {
   std::array<int, 2> sockets{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) return SystemError("socketpair");
   const int theirs = CopyHigh(sockets[1]);
-  const int memory = CopyHigh(memory_fd);
+  const int memory = CopyHigh(segment.fd());
+  const int disk = segment.disk() == nullptr ? -1 : CopyHigh(segment.disk()->fd());
   close(sockets[1]);
   auto result = [&]() -> Result<pid_t> {
-    if (theirs < 0 || memory < 0) return SystemError("fcntl");
-    return SpawnProgram(ProcessRole::kZygote, {.link = theirs, .output = STDOUT_FILENO, .error = STDERR_FILENO}, memory,
-                        {});
+    if (theirs < 0 || memory < 0 || (segment.disk() != nullptr && disk < 0)) return SystemError("fcntl");
+    return SpawnProgram(ProcessRole::kZygote, {.link = theirs, .output = STDOUT_FILENO, .error = STDERR_FILENO},
+                        {.memory = memory, .disk = disk}, {});
   }();
   if (theirs >= 0) close(theirs);
   if (memory >= 0) close(memory);
+  if (disk >= 0) close(disk);
   if (!result.ok()) {
     close(sockets[0]);
     return std::move(result).status();

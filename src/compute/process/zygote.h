@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "compute/shm/segment.h"
 #include "triune/status.h"
 
 namespace triune::compute {
@@ -44,8 +45,8 @@ class Zygote {
   };
   static constexpr uint64_t kNone = 0;
 
-  /// `memory_fd`: a segment that each worker gets. FailedPrecondition in a process that is a worker itself.
-  static Result<std::unique_ptr<Zygote>> Start(int memory_fd, Events events);
+  /// `memory`: what each worker gets. FailedPrecondition in a process that is a worker itself.
+  static Result<std::unique_ptr<Zygote>> Start(const shm::Segment& memory, Events events);
   ~Zygote();
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;

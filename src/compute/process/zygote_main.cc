@@ -171,11 +171,11 @@ class ZygoteProcess {
     close(files.output);
     close(files.error);
     Apply(request.setting);
-    _exit(WorkerMain(files.link, kMemoryDescriptor));
+    _exit(WorkerMain(files.link));
   }
 
   static pid_t Start(const SpawnRequest& request, const WorkerFiles& files) {
-    Result<pid_t> pid = SpawnProgram(ProcessRole::kWorker, files, kMemoryDescriptor, request.setting);
+    Result<pid_t> pid = SpawnProgram(ProcessRole::kWorker, files, {}, request.setting);
     if (!pid.ok()) dprintf(STDERR_FILENO, "%s\n", pid.status().ToString().c_str());
     return pid.ok() ? *pid : -1;
   }
@@ -206,7 +206,7 @@ bool IsWorkerProcess() { return RoleOfThisProcess() != ProcessRole::kNone; }
 int WorkerProcessMain() {
   if (RoleOfThisProcess() == ProcessRole::kZygote) return ZygoteMain();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  return WorkerMain(kOwnDescriptor, kMemoryDescriptor);
+  return WorkerMain(kOwnDescriptor);
 }
 
 }  // namespace triune::compute

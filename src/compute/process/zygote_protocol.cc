@@ -36,16 +36,21 @@ ProcessRole RoleOfThisProcess() {
   return role;
 }
 
-Result<pid_t> SpawnProgram(ProcessRole role, const WorkerFiles& files, int memory_descriptor,
+Result<pid_t> SpawnProgram(ProcessRole role, const WorkerFiles& files, const MemoryFiles& memory,
                            const WorkerSetting& setting) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, files.link, kOwnDescriptor);
-  posix_spawn_file_actions_adddup2(&actions, memory_descriptor, kMemoryDescriptor);
+  posix_spawn_file_actions_adddup2(&actions, memory.memory, kMemoryDescriptor);
+  if (memory.disk >= 0) {
+    posix_spawn_file_actions_adddup2(&actions, memory.disk, kDiskDescriptor);
+  } else {
+    posix_spawn_file_actions_addopen(&actions, kDiskDescriptor, "/dev/null", O_RDONLY, 0);
+  }
   if (files.output != STDOUT_FILENO) posix_spawn_file_actions_adddup2(&actions, files.output, STDOUT_FILENO);
   if (files.error != STDERR_FILENO) posix_spawn_file_actions_adddup2(&actions, files.error, STDERR_FILENO);
-  posix_spawn_file_actions_addclosefrom_np(&actions, kMemoryDescriptor + 1);
+  posix_spawn_file_actions_addclosefrom_np(&actions, kDiskDescriptor + 1);
   if (!setting.working_directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&actions, setting.working_directory.c_str());
   }

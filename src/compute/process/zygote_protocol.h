@@ -27,14 +27,20 @@ struct ZygoteEvent {
 inline constexpr size_t kMostRequestBytes = size_t{64} << 10U;
 
 enum class ProcessRole { kNone, kZygote, kWorker };
-/// Descriptors of a zygote: its socket; of a worker: its link; of both: the memory of all.
+/// Descriptors of a zygote: its socket; of a worker: its link; of both: the memory of all, and the file for what does
+/// not fit into that, or, where there is none, something else.
 inline constexpr int kOwnDescriptor = 3;
 inline constexpr int kMemoryDescriptor = 4;
+inline constexpr int kDiskDescriptor = 5;
+struct MemoryFiles {
+  int memory = kMemoryDescriptor;
+  int disk = kDiskDescriptor;  ///< -1: none.
+};
 
 /// Starts this program again, in a process group of its own, with signals as they are by default, no other descriptors,
 /// and nothing to read on its standard input.
 /// Of a zygote, `files.link` is its socket.
-Result<pid_t> SpawnProgram(ProcessRole role, const WorkerFiles& files, int memory_descriptor,
+Result<pid_t> SpawnProgram(ProcessRole role, const WorkerFiles& files, const MemoryFiles& memory,
                            const WorkerSetting& setting);
 /// What this process was started as.
 ProcessRole RoleOfThisProcess();
@@ -43,7 +49,7 @@ inline constexpr size_t kMostDescriptors = 3;
 bool SendWithDescriptors(int socket, std::span<const std::byte> message, std::span<const int> descriptors);
 
 int ZygoteMain();
-/// `link`, `memory`: descriptors, taken over.
-int WorkerMain(int link, int memory);
+/// `link`: a descriptor, taken over, as are those of the memory.
+int WorkerMain(int link);
 
 }  // namespace triune::compute

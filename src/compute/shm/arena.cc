@@ -35,6 +35,13 @@ Arena::Arena(const Segment& segment, uint64_t begin, uint32_t pages, uint64_t mo
 }
 
 Result<Block> Arena::Allocate(uint64_t bytes) {
+  if (std::optional<Block> block = TryAllocate(bytes)) return *block;
+  ArenaStatistics now = statistics();
+  return ResourceExhausted(StrCat("no room in shared memory: want ", bytes, " bytes, largest free run ",
+                                  now.largest_free_run, ", used ", now.used, " of ", now.capacity));
+}
+
+std::optional<Block> Arena::TryAllocate(uint64_t bytes) {
   if (bytes > kLargestClassBytes) return AllocatePages(bytes);
   SlabClass& size_class = classes_[ClassOf(std::max<uint64_t>(bytes, 1))];
   std::optional<uint64_t> at = size_class.Allocate();
@@ -47,7 +54,7 @@ Result<Block> Arena::Allocate(uint64_t bytes) {
   return Block{begin_ + *at, size_class.block_bytes()};
 }
 
-Result<Block> Arena::AllocatePages(uint64_t bytes) {
+std::optional<Block> Arena::AllocatePages(uint64_t bytes) {
   if (bytes <= pages_ * kPageBytes) {
     auto pages = static_cast<uint32_t>(std::max<uint64_t>((bytes + kPageBytes - 1) / kPageBytes, 1));
     std::optional<uint32_t> first = runs_.Allocate(pages);
@@ -62,9 +69,7 @@ Result<Block> Arena::AllocatePages(uint64_t bytes) {
       return Block{begin_ + *first * kPageBytes, pages * kPageBytes};
     }
   }
-  ArenaStatistics now = statistics();
-  return ResourceExhausted(StrCat("no room in shared memory: want ", bytes, " bytes, largest free run ",
-                                  now.largest_free_run, ", used ", now.used, " of ", now.capacity));
+  return std::nullopt;
 }
 
 Status Arena::Free(uint64_t offset) {

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "compute/shm/block_source.h"
 #include "compute/shm/page_map.h"
 #include "compute/shm/page_runs.h"
 #include "compute/shm/segment.h"
@@ -42,7 +44,7 @@ struct ArenaStatistics {
 ///
 /// Blocks begin at multiples of 64 bytes, those over 32 KiB at whole pages. The contents of a new block are what its
 /// pages had last. Thread-safe.
-class Arena {
+class Arena final : public BlockSource {
  public:
   /// The segment must outlive the arena and stay where it is. InvalidArgument when the range has no whole page.
   static Result<std::unique_ptr<Arena>> Create(const Segment& segment, const ArenaOptions& options = {});
@@ -50,20 +52,24 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
 
   /// A block of at least this size; its whole size may be used. ResourceExhausted when no free run is long enough.
-  Result<Block> Allocate(uint64_t bytes);
+  Result<Block> Allocate(uint64_t bytes) override;
+  /// The same, without an error that says why.
+  std::optional<Block> TryAllocate(uint64_t bytes);
   /// NotFound when no block begins there or it is free already; nothing has changed then. (A second Free after somebody
   /// else has got the same place can't be told from his own; with Leases it can.)
-  Status Free(uint64_t offset);
+  Status Free(uint64_t offset) override;
   /// The allocated block that begins there; NotFound when there is none.
   Result<Block> Find(uint64_t offset) const;
   /// Gives slabs without used blocks back to the free pages.
   void Trim();
 
   ArenaStatistics statistics() const;
+  /// Why there was no room on disk for a block, the last time.
+  Status last_failure() const { return runs_.last_failure(); }
 
  private:
   Arena(const Segment& segment, uint64_t begin, uint32_t pages, uint64_t most_kept_pages);
-  Result<Block> AllocatePages(uint64_t bytes);
+  std::optional<Block> AllocatePages(uint64_t bytes);
   bool Contains(uint64_t offset) const { return offset >= begin_ && offset - begin_ < pages_ * kPageBytes; }
   uint32_t PageOf(uint64_t offset) const { return static_cast<uint32_t>((offset - begin_) / kPageBytes); }
 

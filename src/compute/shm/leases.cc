@@ -13,7 +13,7 @@ Status NoLease(uint64_t offset) { return NotFound(StrCat("no lease of a block of
 
 }  // namespace
 
-Leases::Leases(Arena& arena, size_t most_holders) : arena_(arena), slots_(most_holders) {
+Leases::Leases(BlockSource& arena, size_t most_holders) : arena_(arena), slots_(most_holders) {
   for (size_t i = most_holders; i-- > 0;) vacant_.push_back(static_cast<uint32_t>(i));
 }
 

@@ -9,8 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "compute/shm/arena.h"
+#include "compute/shm/block_source.h"
 #include "compute/shm/segment.h"
+#include "compute/shm/size_classes.h"
 
 namespace triune::compute::shm {
 
@@ -41,7 +42,7 @@ class Leases {
   };
 
   /// The arena must outlive this. Blocks that are leased when this ends stay allocated.
-  explicit Leases(Arena& arena, size_t most_holders = 1024);
+  explicit Leases(BlockSource& arena, size_t most_holders = 1024);
   Leases(const Leases&) = delete;
   Leases& operator=(const Leases&) = delete;
 
@@ -97,7 +98,7 @@ class Leases {
   bool Remove(Entry& entry, Hold& hold, uint32_t count);
 
   mutable std::array<Shard, 32> shards_;
-  Arena& arena_;
+  BlockSource& arena_;
   std::mutex slots_mutex_;
   std::deque<Slot> slots_;
   std::vector<uint32_t> vacant_;

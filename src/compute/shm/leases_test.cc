@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "compute/shm/arena.h"
 #include "compute/shm/granted_blocks.h"
 #include "compute/shm/testing/child.h"
 

@@ -2,17 +2,24 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
+#include <new>
 
 namespace triune::compute::shm {
 
 PageRuns::PageRuns(const Segment& segment, PageMap& map, uint64_t begin, uint32_t pages, uint64_t most_kept_pages)
-    : segment_(segment), map_(map), begin_(begin), pages_(pages), most_kept_pages_(most_kept_pages) {
-  kept_.resize(pages / 64 + 1);
+    : segment_(segment),
+      map_(map),
+      begin_(begin),
+      pages_(pages),
+      most_kept_pages_(most_kept_pages),
+      kept_(static_cast<uint64_t*>(std::calloc(pages / 64 + 1, sizeof(uint64_t))), &std::free) {
+  if (kept_ == nullptr) throw std::bad_alloc();
   Insert(0, pages);
 }
 
 std::optional<uint32_t> PageRuns::Allocate(uint32_t pages) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   auto found = free_.lower_bound({pages, 0});
   if (found == free_.end()) return std::nullopt;
   auto [run_pages, first] = *found;
@@ -25,7 +32,15 @@ std::optional<uint32_t> PageRuns::Allocate(uint32_t pages) {
   }
   free_pages_ -= pages;
   kept_pages_ -= SetKept(first, pages, false);
-  return first;
+  if (begin_ < segment_.disk_begin()) return first;
+  // Takes a while, too.
+  lock.unlock();
+  Status status = segment_.Reserve({begin_ + first * kPageBytes, pages * kPageBytes});
+  if (status.ok()) return first;
+  lock.lock();
+  last_failure_ = std::move(status);
+  Insert(first, pages);
+  return std::nullopt;
 }
 
 void PageRuns::Free(uint32_t first, uint32_t pages) {
@@ -79,6 +94,11 @@ uint32_t PageRuns::SetKept(uint32_t first, uint32_t pages, bool kept) {
     first += count;
   }
   return changed;
+}
+
+Status PageRuns::last_failure() const {
+  std::lock_guard lock(mutex_);
+  return last_failure_;
 }
 
 PageRuns::Statistics PageRuns::statistics() const {

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
-#include <vector>
 
 #include "compute/shm/page_map.h"
 #include "compute/shm/segment.h"
@@ -28,11 +28,14 @@ class PageRuns {
   /// The range begins at `begin`, in bytes. Segment and map must outlive this and stay where they are.
   PageRuns(const Segment& segment, PageMap& map, uint64_t begin, uint32_t pages, uint64_t most_kept_pages);
 
-  /// The first of so many pages in a row, at least one; none when no free run is as long.
+  /// The first of so many pages in a row, at least one; none when no free run is as long, or there is no room for them
+  /// on disk.
   std::optional<uint32_t> Allocate(uint32_t pages);
   void Free(uint32_t first, uint32_t pages);
 
   Statistics statistics() const;
+  /// Why there was no room on disk, the last time.
+  Status last_failure() const;
 
  private:
   using Run = std::pair<uint32_t, uint32_t>;  // pages, first: sorted by size, then place
@@ -50,9 +53,11 @@ class PageRuns {
 
   mutable std::mutex mutex_;
   std::set<Run> free_;
-  std::vector<uint64_t> kept_;  ///< A bit for each page: it is free and may have memory.
+  /// A bit for each page: it is free and may have memory. From calloc: where it is never touched it takes none.
+  std::unique_ptr<uint64_t[], void (*)(void*)> kept_;
   uint64_t kept_pages_ = 0;
   uint64_t free_pages_ = 0;
+  Status last_failure_;
 };
 
 }  // namespace triune::compute::shm

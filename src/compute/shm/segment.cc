@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,28 +39,50 @@ int MakeFile() {
   return fd;
 }
 
+/// Whether the process may have a file of this size; making it all the same kills.
+bool MayBeAsLarge(uint64_t bytes) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= bytes) return true;
+  errno = EFBIG;
+  return false;
+}
+
 Status CannotMake(uint64_t bytes) {
   return ResourceExhausted(StrCat("can't make shared memory of ", bytes, " bytes: ", std::strerror(errno)));
 }
 
 }  // namespace
 
-Result<Segment> Segment::Map(int fd, uint64_t size) {
+Result<Segment> Segment::Map(int fd, uint64_t size, std::optional<DiskFile> disk) {
   // Without a reservation of swap: most of it may never be touched.
-  void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  constexpr int kFlags = MAP_SHARED | MAP_NORESERVE;
+  const uint64_t on_disk = disk.has_value() ? disk->size() : 0;
+  const uint64_t whole = size + on_disk;
+  void* data = on_disk == 0 ? mmap(nullptr, size, PROT_READ | PROT_WRITE, kFlags, fd, 0)
+                            : mmap(nullptr, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  auto* bytes = static_cast<std::byte*>(data);
+  if (data != MAP_FAILED && on_disk != 0 &&
+      (mmap(bytes, size, PROT_READ | PROT_WRITE, kFlags | MAP_FIXED, fd, 0) == MAP_FAILED ||
+       mmap(bytes + size, on_disk, PROT_READ | PROT_WRITE, kFlags | MAP_FIXED, disk->fd(), 0) == MAP_FAILED)) {
+    const int error = errno;
+    munmap(data, whole);
+    errno = error;
+    data = MAP_FAILED;
+  }
   if (data == MAP_FAILED) {
-    Status status = ResourceExhausted(StrCat("can't map shared memory of ", size, " bytes: ", std::strerror(errno)));
+    Status status = ResourceExhausted(StrCat("can't map shared memory of ", whole, " bytes: ", std::strerror(errno)));
     close(fd);
     return status;
   }
-  return Segment(fd, static_cast<std::byte*>(data), size);
+  return Segment(fd, bytes, whole, size, std::move(disk));
 }
 
-Result<Segment> Segment::Create(uint64_t bytes) {
+Result<Segment> Segment::Create(uint64_t bytes, std::optional<DiskFile> disk) {
   if (bytes <= kHeaderBytes || bytes > uint64_t{1} << 46U) {
     return InvalidArgument(StrCat("not a size for shared memory: ", bytes, " bytes"));
   }
   uint64_t size = (bytes + PageBytes() - 1) / PageBytes() * PageBytes();
+  if (!MayBeAsLarge(size)) return CannotMake(size);
   int fd = MakeFile();
   if (fd < 0) return CannotMake(size);
   if (ftruncate(fd, static_cast<off_t>(size)) != 0 || fcntl(fd, F_ADD_SEALS, kSeals) != 0) {
@@ -67,13 +90,13 @@ Result<Segment> Segment::Create(uint64_t bytes) {
     close(fd);
     return status;
   }
-  TRIUNE_ASSIGN_OR_RETURN(Segment segment, Map(fd, size));
+  TRIUNE_ASSIGN_OR_RETURN(Segment segment, Map(fd, size, std::move(disk)));
   Header header{kMagic, kVersion, size};
   std::memcpy(segment.data_, &header, sizeof header);
   return segment;
 }
 
-Result<Segment> Segment::Open(int fd) {
+Result<Segment> Segment::Open(int fd, std::optional<DiskFile> disk) {
   struct stat file {};
   if (fstat(fd, &file) != 0) return InvalidArgument(StrCat("shared memory: fstat: ", std::strerror(errno)));
   auto size = static_cast<uint64_t>(file.st_size);
@@ -87,7 +110,7 @@ Result<Segment> Segment::Open(int fd) {
     close(fd);
     return FailedPrecondition(StrCat("shared memory is not sealed: descriptor ", fd));
   }
-  TRIUNE_ASSIGN_OR_RETURN(Segment segment, Map(fd, size));
+  TRIUNE_ASSIGN_OR_RETURN(Segment segment, Map(fd, size, std::move(disk)));
   Header header{};
   std::memcpy(&header, segment.data_, sizeof header);
   if (header.magic != kMagic) return InvalidArgument(StrCat("descriptor is not of shared memory of ours: ", fd));
@@ -104,6 +127,8 @@ Segment& Segment::operator=(Segment&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(disk_begin_, other.disk_begin_);
+  std::swap(disk_, other.disk_);
   return *this;
 }
 
@@ -124,10 +149,16 @@ Status Segment::Discard(const Block& range) const {
   uint64_t begin = (range.offset + PageBytes() - 1) / PageBytes() * PageBytes();
   uint64_t end = (range.offset + range.bytes) / PageBytes() * PageBytes();
   if (begin >= end) return {};
+  if (begin >= disk_begin_) return disk_->Discard(begin - disk_begin_, end - begin);
   if (madvise(data_ + begin, end - begin, MADV_REMOVE) != 0) {
     return Internal(StrCat("can't give shared memory back: ", std::strerror(errno), ": ", end - begin, " bytes"));
   }
   return {};
+}
+
+Status Segment::Reserve(const Block& range) const {
+  TRIUNE_RETURN_IF_ERROR(Slice(range).status());
+  return range.offset < disk_begin_ ? Status() : disk_->Reserve(range.offset - disk_begin_, range.bytes);
 }
 
 uint64_t Segment::ResidentBytes() const {

@@ -42,6 +42,8 @@ std::pair<SessionOptions, Status> WithEnvironment(SessionOptions options) {
   Status status = Read("TRIUNE_CPUS", kMostCpus, &options.cpus);
   Status memory = Read("TRIUNE_MEMORY", kMostBytes, &options.memory);
   if (status.ok()) status = std::move(memory);
+  Status object_memory = Read("TRIUNE_OBJECT_MEMORY", uint64_t{1} << 60U, &options.object_memory);
+  if (status.ok()) status = std::move(object_memory);
   if (options.trace_file.empty()) {
     static std::atomic<bool> is_taken{false};
     std::string path = PathFrom("TRIUNE_TRACE");

@@ -196,11 +196,12 @@ SessionStats SessionState::Stats() const {
                                                                      : stats.placement_groups.removed;
     ++count;
   }
-  const shm::ArenaStatistics objects = sources_->processes.object_statistics();
-  stats.objects.shared_memory_blocks = objects.large_blocks;
-  for (const auto& each : objects.classes) stats.objects.shared_memory_blocks += each.used_blocks;
-  stats.objects.shared_memory_bytes = objects.used;
-  stats.objects.shared_memory_capacity = objects.capacity;
+  const shm::SpillStatistics objects = sources_->processes.spill_statistics();
+  stats.objects.shared_memory_blocks = objects.objects - objects.spilled_objects;
+  stats.objects.shared_memory_bytes = objects.memory_used;
+  stats.objects.shared_memory_capacity = objects.memory_limit;
+  stats.objects.spilled_objects = objects.spilled_objects;
+  stats.objects.spilled_bytes = objects.spilled;
   stats.worker_processes = sources_->processes.List().size();
   stats.threads = sources_->threads.thread_count();
   stats.resources_total = sources_->resources.Total();
@@ -236,13 +237,14 @@ Result<Listing<ActorInfo>> SessionState::ListActors(const ListOptions& options) 
 ObjectInfo SessionState::Describe(detail::Object& object) const {
   ObjectInfo info;
   info.location = "WORKER_HEAP";
-  info.reference_count = int64_t{object.references()} - 1;  // this one's
-  if (!object.ready()) {
+  info.reference_count = int64_t{object.references()} - 1;  // the one for this
+  const detail::ObjectUse use{detail::ObjectPointer(&object)};
+  if (!use.ready()) {
     info.state = "PENDING";
     return info;
   }
-  info.state = object.status().ok() ? "CREATED" : "FAILED";
-  if (!object.status().ok()) return info;
+  info.state = use.status().ok() ? "CREATED" : "FAILED";
+  if (!use.status().ok()) return info;
   auto look_at = [&](const Buffer& bytes) {
     info.object_size = std::max<int64_t>(info.object_size, 0) + static_cast<int64_t>(bytes.size());
     if (!bytes.empty() && sources_->processes.IsShared(bytes.data())) info.location = "MMAP_SHM";

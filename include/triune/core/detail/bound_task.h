@@ -59,6 +59,8 @@ class Held {
   template <typename U>
   Held(Task&, U&& value) : value_(std::forward<U>(value)) {}
   void Await() noexcept {}
+  void Release() noexcept {}
+  void GiveUp() noexcept {}
   const Status* error() const noexcept { return nullptr; }
   ArgumentView View() const { return {.value = &value_, .type = &typeid(T)}; }
   /// For the last run; before it the function must find its arguments as they were given.
@@ -75,8 +77,10 @@ class Awaited {
  public:
   Awaited(Task& task, const ObjectRef<T>& reference) : dependency_(task, reference.object()) {}
   void Await() noexcept { dependency_.Await(); }
+  void Release() noexcept { dependency_.Release(); }
+  void GiveUp() noexcept { dependency_.GiveUp(); }
   const Status* error() const noexcept {
-    const Status& status = dependency_.object().status();
+    const Status& status = dependency_.status();
     return status.ok() ? nullptr : &status;
   }
   ArgumentView View() const {
@@ -173,7 +177,10 @@ class BoundTask final : public std::conditional_t<kIsCoroutine<Function, Stored.
     this->has_arguments_ = false;  // the destructor runs from here on, should an argument throw
   }
   ~BoundTask() override {
-    if (this->has_arguments_) arguments_.Destroy();
+    if (this->has_arguments_) {
+      std::apply([](Stored&... stored) { (stored.GiveUp(), ...); }, arguments_.get());
+      arguments_.Destroy();
+    }
     if constexpr (!std::is_void_v<R>) {
       if (this->has_value_) value_.Destroy();
     }
@@ -206,6 +213,15 @@ class BoundTask final : public std::conditional_t<kIsCoroutine<Function, Stored.
     if constexpr (requires { typename Base::Element; }) this->DropFrame();  // it may refer to them
     if (!std::exchange(this->has_arguments_, false)) return;
     arguments_.Destroy();
+  }
+  void ReleaseArguments() noexcept override {
+    if (!this->has_arguments_) return;
+    std::apply([](Stored&... stored) { (stored.Release(), ...); }, arguments_.get());
+  }
+  void DropValue() noexcept override {
+    if constexpr (!std::is_void_v<R>) {
+      if (std::exchange(this->has_value_, false)) value_.Destroy();
+    }
   }
   /// Not when an argument must be moved into the function: it would be gone for the next try.
   bool repeatable() const noexcept override { return kRepeatable<Function, Stored...>; }

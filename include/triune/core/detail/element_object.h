@@ -13,8 +13,9 @@
 
 namespace triune::detail {
 
-/// A part of the value of another object, which lives as long. Ready, or an error, when that is.
-class ElementObject final : public Object, private Waiter {
+/// A part of the value of another object, which lives as long, and does not go when it is freed. Ready, or an error,
+/// when that is.
+class ElementObject final : public Object, private ValueUser {
  public:
   using Part = void* (*)(void* whole);
   static ObjectPointer Make(ObjectPointer whole, const std::type_info& type, Part part);
@@ -27,7 +28,8 @@ class ElementObject final : public Object, private Waiter {
  private:
   ElementObject(ObjectPointer whole, const std::type_info& type, Part part)
       : whole_(std::move(whole)), type_(type), part_(part) {}
-  ~ElementObject() override = default;
+  ~ElementObject() override { EndUse(*whole_); }
+  void DropValue() noexcept override { EndUse(*whole_); }
   void OnReady(Object& whole) noexcept override;
 
   const ObjectPointer whole_;

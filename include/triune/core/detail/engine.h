@@ -96,6 +96,11 @@ class Engine : public TaskRunner {
   /// nobody takes, its task is abandoned. `has_thread`: it blocks one meanwhile.
   virtual void Stall(GeneratorStream&, bool /*has_thread*/) noexcept {}
   virtual void Unstall(GeneratorStream&) noexcept {}
+  /// Whether the driver has the value of one that is not ready here.
+  virtual bool ContainsAtDriver(Object&) { return false; }
+
+  /// See Session::Free.
+  virtual Status FreeObject(Object& object);
 
   /// What there is for tasks, actors and placement groups.
   virtual Resources& resources() noexcept = 0;

@@ -31,11 +31,39 @@ class Waiter {
 
  private:
   friend class Object;
-  Waiter* next_ = nullptr;
+  friend class ValueUser;
+  uintptr_t link_ = 0;  ///< The next one in the list; of a ValueUser that is in none, whether it has the value.
+};
+
+/// A waiter that uses the value: from when the object is ready until EndUse, Free leaves the value where it is. Of one
+/// thread at a time.
+class ValueUser : public Waiter {
+ public:
+  /// Once, when it is not in the list any more; may be called again then.
+  inline void EndUse(Object& object) noexcept;
+  /// When the object is ready: why it has no value, to this user.
+  inline const Status& StatusOf(const Object& object) const noexcept;
+  /// As AddUser, but is not put into the list: false when the object is not ready.
+  bool TryUse(Object& object) noexcept;
+  /// Of no object that it waits for.
+  bool has_value() const noexcept { return link_ == kHasIt; }
+
+ protected:
+  ~ValueUser() = default;
+
+ private:
+  friend class Object;
+  static constexpr uintptr_t kHasIt = 1;
+  static constexpr uintptr_t kCameTooLate = 2;  ///< Others use it still, but it was freed.
 };
 
 /// A value, or the error that stands in its place, once it is ready; counted by its references. Thread-safe but for the
 /// one who makes it ready.
+///
+/// A value can be freed while there are references. Who looks at one must therefore say so: tasks for which it is an
+/// argument are ValueUsers, who only copies it does that inside of a Reading. It goes when the last of those is done
+/// with it. Then the object is an error, or, when its value can be made again, not ready, and becomes so when somebody
+/// waits for it.
 class Object {
  public:
   Object() = default;
@@ -59,8 +87,10 @@ class Object {
   /// Whether the caller's reference is the only one.
   bool unshared() const noexcept { return references_.load(std::memory_order_acquire) == 1; }
 
-  bool ready() const noexcept { return waiters_.load(std::memory_order_acquire) == kReady; }
-  /// When ready: why there is no value; OK when there is one.
+  bool ready() const noexcept { return (waiters_.load(std::memory_order_acquire) & kReady) != 0; }
+  /// Ready, and not freed. Stays so for a user, and inside of a Reading.
+  bool usable() const noexcept { return (waiters_.load(std::memory_order_acquire) & (kReady | kFreed)) == kReady; }
+  /// When usable: why there is no value; OK when there is one.
   const Status& status() const { return status_; }
   /// The task that makes the value; null when there is none.
   virtual Task* task() noexcept { return nullptr; }
@@ -74,9 +104,16 @@ class Object {
   virtual ReceivedObject* received() noexcept { return nullptr; }
 
   /// False, and the waiter is not taken, when the object is ready.
-  bool AddWaiter(Waiter& waiter) noexcept;
+  bool AddWaiter(Waiter& waiter) noexcept { return Add(&waiter, nullptr); }
+  /// The same for one that uses the value: when ready it has it from here on, unless that was freed.
+  bool AddUser(ValueUser& user) noexcept { return Add(&user, &user); }
   /// False when the waiter was called, or is being called on another thread.
   bool RemoveWaiter(Waiter& waiter) noexcept;
+
+  /// Gives the value back as soon as nobody uses it. False when the object is not ready.
+  bool Free() noexcept;
+  /// What stands for the value of an object that was freed, while others use it still.
+  static const Status& FreedStatus();
 
   /// By the one who made the value: once, for good.
   void SetReady() noexcept;
@@ -96,12 +133,39 @@ class Object {
     waiters_.store(0, std::memory_order_relaxed);
     if (!status_.ok()) status_ = Status();
   }
+  /// Whether a value that was freed can come again. Always the same.
+  virtual bool reconstructs() const noexcept { return false; }
+  /// Destroys the value: nobody uses it.
+  virtual void DropValue() noexcept {}
+  /// It was dropped: why it is no more; OK when MakeAgain can be called.
+  virtual Status Lost() noexcept;
+  /// Somebody waits for a value that was dropped. It, or an error, is to be there soon.
+  virtual void MakeAgain() noexcept {}
 
  private:
+  friend class ValueUser;
+  // Before it is ready the word is the list of waiters, latest first; each link may say kUses. When ready: who uses the
+  // value, counted in kOneUse.
   static constexpr uintptr_t kLocked = 1;
   static constexpr uintptr_t kReady = 2;
-  /// The list of waiters, latest first, without the lock; takes the lock. kReady is returned without taking it.
+  static constexpr uintptr_t kUses = 4;   ///< In a link: it is to a ValueUser.
+  static constexpr uintptr_t kLost = 4;   ///< Not ready, and nobody is at it: MakeAgain with the first waiter.
+  static constexpr uintptr_t kFreed = 4;  ///< When ready: the value goes with the last use.
+  static constexpr uintptr_t kOneUse = 8;
+  static Waiter* WaiterOf(uintptr_t link) noexcept {
+    return reinterpret_cast<Waiter*>(link & ~uintptr_t{7});  // NOLINT(performance-no-int-to-ptr)
+  }
+  /// False when it is ready; else the waiter, unless null, is in the list. `user`: the waiter, when it is one.
+  bool Add(Waiter* waiter, ValueUser* user) noexcept;
+  /// Takes the lock, and returns the list without it. When ready, nothing is locked.
   uintptr_t Lock() noexcept;
+  void EndUse() noexcept {
+    const uintptr_t before = waiters_.fetch_sub(kOneUse, std::memory_order_acq_rel);
+    if ((before & kFreed) != 0 && before / kOneUse == 1) [[unlikely]]
+      Drop();
+  }
+  /// Freed, and without uses.
+  void Drop() noexcept;
 
   std::atomic<uint32_t> references_{1};
 
@@ -113,6 +177,13 @@ class Object {
   std::atomic<uintptr_t> waiters_{0};
   Status status_;
 };
+
+void ValueUser::EndUse(Object& object) noexcept {
+  if (std::exchange(link_, 0) == kHasIt) object.EndUse();
+}
+const Status& ValueUser::StatusOf(const Object& object) const noexcept {
+  return link_ == kCameTooLate ? Object::FreedStatus() : object.status();
+}
 
 /// A counted reference.
 template <typename T>
@@ -152,6 +223,25 @@ class Pointer {
 };
 
 using ObjectPointer = Pointer<Object>;
+
+/// A use for as long as this is there, of an object that nobody waits for. Thread-compatible.
+class ObjectUse final : private ValueUser {
+ public:
+  explicit ObjectUse(ObjectPointer object) noexcept : object_(std::move(object)), ready_(TryUse(*object_)) {}
+  ~ObjectUse() { EndUse(*object_); }
+  ObjectUse(const ObjectUse&) = delete;
+  ObjectUse& operator=(const ObjectUse&) = delete;
+  /// False when there is neither a value nor an error: it is not ready, or its value is to be made again.
+  bool ready() const noexcept { return ready_; }
+  /// When ready.
+  const Status& status() const noexcept { return StatusOf(*object_); }
+  Object& object() const noexcept { return *object_; }
+
+ private:
+  void OnReady(Object&) noexcept override {}
+  const ObjectPointer object_;
+  const bool ready_;
+};
 
 /// Room for a T that is constructed later, or never.
 template <typename T>

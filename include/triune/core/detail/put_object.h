@@ -1,6 +1,9 @@
 // Objects that no task makes.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <typeinfo>
 #include <utility>
 
 #include "triune/core/detail/object.h"
@@ -13,22 +16,31 @@ template <typename T>
 class PutObject final : public Object {
  public:
   template <typename... Arguments>
-  explicit PutObject(Arguments&&... arguments) : value_(std::forward<Arguments>(arguments)...) {
+  explicit PutObject(Arguments&&... arguments) {
+    value_.Emplace(std::forward<Arguments>(arguments)...);
+    word_.store(kHasValue, std::memory_order_relaxed);
     SetReady();
-  }
-  ~PutObject() override {
-    if (word_.load(std::memory_order_relaxed) != 0) [[unlikely]]
-      ForgetObject(*this);
   }
   /// In lists of objects. Before anybody else knows of it.
   void Track(compute::StateBook* book) noexcept {
-    if (TrackObject(book, *this, -1)) word_.store(1, std::memory_order_relaxed);
+    if (TrackObject(book, *this, -1)) word_.fetch_or(kIsTracked, std::memory_order_relaxed);
   }
-  void* value() noexcept override { return &value_; }
+  void* value() noexcept override { return &value_.get(); }
   const std::type_info& value_type() const noexcept override { return typeid(T); }
 
  private:
-  T value_;
+  static constexpr uint32_t kHasValue = 1;
+  static constexpr uint32_t kIsTracked = 2;
+  ~PutObject() override {
+    if ((word_.load(std::memory_order_relaxed) & kIsTracked) != 0) [[unlikely]]
+      ForgetObject(*this);
+    DestroyValue();
+  }
+  void DropValue() noexcept override { DestroyValue(); }
+  void DestroyValue() noexcept {
+    if ((word_.fetch_and(~kHasValue, std::memory_order_relaxed) & kHasValue) != 0) value_.Destroy();
+  }
+  Slot<T> value_;
 };
 
 }  // namespace triune::detail

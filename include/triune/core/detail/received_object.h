@@ -58,9 +58,11 @@ class TypedReceivedObject final : public ReceivedObject {
   void* value() noexcept override { return place(); }
 
  private:
-  ~TypedReceivedObject() override {
+  ~TypedReceivedObject() override { DestroyValue(); }
+  void DropValue() noexcept override { DestroyValue(); }
+  void DestroyValue() noexcept {
     if constexpr (!std::is_void_v<T>) {
-      if (has_value_) value_.Destroy();
+      if (std::exchange(has_value_, false)) value_.Destroy();
     }
   }
   void* place() noexcept override {

@@ -158,7 +158,10 @@ class Task : public Object, public Runnable {
   }
   /// On a thread that waits for the task: runs what is in its way and the task, if nobody else is at it. True when that
   /// has made it ready.
-  virtual bool RunForWaiter() noexcept { return RunIfFirst(); }
+  virtual bool RunForWaiter() noexcept {
+    // One that may be queued again must have left the queue before.
+    return (options_ == nullptr || !options_->reconstruct) && RunIfFirst();
+  }
   /// Whose method it is; null for a function.
   virtual ActorCore* actor() noexcept { return nullptr; }
   /// Of a function that is a coroutine.
@@ -182,6 +185,8 @@ class Task : public Object, public Runnable {
   /// It can be listed (ForgetObject). Before anybody else knows of it.
   void SetTracked() noexcept { is_tracked_ = true; }
   bool is_tracked() const noexcept { return is_tracked_; }
+  /// Before it is started: keeps what it needs to run again after its value was freed. An error when it can't.
+  Status KeepForReconstruction() noexcept;
   /// Whether it was announced before it could be queued.
   bool must_wait() const noexcept { return must_wait_; }
 
@@ -203,6 +208,9 @@ class Task : public Object, public Runnable {
 
   /// False when the function is a coroutine that waits: then the task may be gone.
   bool Execute(const Status* first = nullptr) noexcept;
+  bool reconstructs() const noexcept final { return options_ != nullptr && options_->reconstruct; }
+  Status Lost() noexcept final;
+  void MakeAgain() noexcept final;
   /// As if it had never run, and in that phase. Only while nobody else knows of the task.
   void Renew(Phase phase) noexcept {
     Object::Renew();
@@ -219,6 +227,10 @@ class Task : public Object, public Runnable {
   /// again.
   virtual Status Invoke(bool last) = 0;
   virtual void DropArguments() noexcept = 0;
+  /// Not inside of another: when this lets go of others, these come later.
+  static void UnrefInTurn(ObjectPointer object) noexcept;
+  /// Keeps them, but not their values, where those are objects'.
+  virtual void ReleaseArguments() noexcept {}
   /// Whether the function can be called more than once.
   virtual bool repeatable() const noexcept = 0;
   /// Of the function, as far as it can be told.
@@ -247,6 +259,9 @@ class Task : public Object, public Runnable {
   /// Whether it is worth another try. The status may become what retry_on throws.
   bool WantsRetry(int left, int attempt, Status& status) noexcept;
   void End(Status status) noexcept;
+  void StartAgain() noexcept;
+  /// At the end of one that may run again.
+  Status KeptArgumentsAfter(Status status) noexcept;
   enum Cancel : uint8_t { kWanted, kCancelled, kCancelledWithChildren };
   void SetCancelled(bool with_children) noexcept;
   void JoinFamily(Task& parent) noexcept;
@@ -283,14 +298,28 @@ class Task : public Object, public Runnable {
 };
 
 /// An object that a task needs.
-class Dependency final : public Waiter {
+class Dependency final : public ValueUser {
  public:
   Dependency(Task& task, ObjectPointer object) : task_(task), object_(std::move(object)) {}
-  /// From here on the object knows the task, which must stay until it is ready.
-  void Await() noexcept {
-    task_.pending_.fetch_add(1, std::memory_order_relaxed);
-    if (!object_->AddWaiter(*this)) task_.pending_.fetch_sub(1, std::memory_order_acq_rel);
+  ~Dependency() {
+    if (object_) EndUse(*object_);
   }
+  Dependency(const Dependency&) = delete;
+  Dependency& operator=(const Dependency&) = delete;
+  /// From here on the object knows the task, which must stay until it is ready. The task has its value until Release.
+  void Await() noexcept {
+    if (TryUse(*object_)) return;
+    task_.pending_.fetch_add(1, std::memory_order_relaxed);
+    if (!object_->AddUser(*this)) task_.pending_.fetch_sub(1, std::memory_order_acq_rel);
+  }
+  void Release() noexcept { EndUse(*object_); }
+  /// For good. Of a long chain of tasks that keep their arguments, not each then takes the next one along.
+  void GiveUp() noexcept {
+    EndUse(*object_);
+    Task::UnrefInTurn(std::move(object_));
+  }
+  /// When ready: why there is no value.
+  const Status& status() const noexcept { return StatusOf(*object_); }
   void OnReady(Object&) noexcept override { task_.DependencyReady(); }
   Object& object() const noexcept { return *object_; }
 
