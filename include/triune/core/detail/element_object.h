@@ -28,8 +28,8 @@ class ElementObject final : public Object, private ValueUser {
  private:
   ElementObject(ObjectPointer whole, const std::type_info& type, Part part)
       : whole_(std::move(whole)), type_(type), part_(part) {}
-  ~ElementObject() override { EndUse(*whole_); }
-  void DropValue() noexcept override { EndUse(*whole_); }
+  ~ElementObject() override { ValueUser::EndUse(*whole_); }
+  void DropValue() noexcept override { ValueUser::EndUse(*whole_); }
   void OnReady(Object& whole) noexcept override;
 
   const ObjectPointer whole_;
