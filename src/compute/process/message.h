@@ -31,9 +31,8 @@ enum class MessageKind : uint8_t {
   kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
   kYield,      ///< u32 slot, u32 sequence, the value. Only as many as there is room for.
-  kAwaitRoom,  ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 values there is room for;
-               ///< none:
-               ///< nobody wants more.
+  kAwaitRoom,  ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 room for so many values; 0
+               ///< when nobody wants more.
 };
 
 /// What the worker needs no more.
