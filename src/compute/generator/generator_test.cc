@@ -202,9 +202,11 @@ TEST(GeneratorTest, ThatIsCancelledLetsGoOfAll) {
 
 TEST(GeneratorTest, CancelsWhatItHasSubmitted) {
   Session session({.cpus = 2});
+  std::atomic<bool> begun{false};
   std::atomic<bool> stopped{false};
-  auto parent = [&stopped]() -> Generator<int> {
-    auto child = Session::Current()->Submit([&stopped] {
+  auto parent = [&begun, &stopped]() -> Generator<int> {
+    auto child = Session::Current()->Submit([&begun, &stopped] {
+      begun = true;
       while (!RuntimeContext::cancelled()) std::this_thread::yield();
       stopped = true;
     });
@@ -212,6 +214,7 @@ TEST(GeneratorTest, CancelsWhatItHasSubmitted) {
   };
   auto numbers = session.With({.generator_backpressure = 1}).Submit(parent);
   ASSERT_TRUE(numbers.Next().ok());
+  ASSERT_TRUE(Eventually([&] { return begun.load(); }));
   numbers = {};
   EXPECT_TRUE(Eventually([&] { return stopped.load(); }));
 }

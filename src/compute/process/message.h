@@ -41,10 +41,10 @@ enum class MessageKind : uint8_t {
   kKillActor,    ///< u64 handle of the actor, u8 restart.
   kActorReady,   ///< u64 handle of the actor, u64 handle: of an object that is ready when the actor is there.
   kFindActor,    ///< u64 request, u64 handle of the actor from now on, u64 its constructor, its name. Reply: status.
-  kYield,        ///< u32 slot, u32 sequence, the value. Only as many as there is room for.
-  kAwaitRoom,    ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 values there is room for;
-                 ///< none:
-                 ///< nobody wants more.
+  // Of generators.
+  kYield,      ///< u32 slot, u32 sequence, the value. Only as many as there is room for.
+  kAwaitRoom,  ///< u64 request, u32 slot. Reply, when a generator may go on: status, u32 room for so many values; 0
+               ///< when nobody wants more.
 };
 
 /// What the worker needs no more.
