@@ -1,5 +1,6 @@
 #include "compute/local/timer.h"
 
+#include <atomic>
 #include <utility>
 
 #include "base/clock.h"
@@ -7,21 +8,23 @@
 
 namespace triune::compute {
 
-/// Hears when its task is done; deletes itself then, unless its time had come before that.
+/// Hears when its task is done, and when its time has come; where both happen, the later of the two deletes it.
 class Timer::Entry final : public detail::Waiter, public detail::Alarm {
  public:
   Entry(Timer& timer, detail::Task& task) : timer_(timer), task_(task) {}
 
   void OnReady(detail::Object&) noexcept override {
-    timer_.Stop(*this);
-    delete this;
+    if (timer_.Stop(*this) || is_half_over_.exchange(true)) delete this;
   }
   /// It is not done, or the one who has done it waits for the mutex: the task is still there.
   void BeforeTime() noexcept override { due_ = detail::Pointer<detail::Task>(&task_); }
   void OnTime() noexcept override {
     const auto task = std::move(due_);
-    // When that says no, the task is done after all, and this hears of it.
-    if (!task->RemoveWaiter(*this)) return;
+    if (!task->RemoveWaiter(*this)) {
+      // The task is done after all, and this hears of it, or will.
+      if (is_half_over_.exchange(true)) delete this;
+      return;
+    }
     delete this;
     task->Abandon(MakeError(ErrorKind::kDeadlineExceeded, StatusCode::kDeadlineExceeded,
                             task->Name() + " was not done within its timeout", task->Name()),
@@ -32,6 +35,7 @@ class Timer::Entry final : public detail::Waiter, public detail::Alarm {
   Timer& timer_;
   detail::Task& task_;
   detail::Pointer<detail::Task> due_;
+  std::atomic<bool> is_half_over_{false};
 };
 
 Timer::~Timer() {
