@@ -283,7 +283,8 @@ Status Seeing() {
   Session session({.track_state = true});
   auto nine = session.With({.name = "square"}).Submit(Square, 3);
   TRIUNE_RETURN_IF_ERROR(session.Get(nine).status());
-  TRIUNE_ASSIGN_OR_RETURN(auto tasks, session.ListTasks({.filters = {{.key = "name", .value = "square"}}, .limit = 10}));
+  TRIUNE_ASSIGN_OR_RETURN(auto tasks,
+                          session.ListTasks({.filters = {{.key = "name", .value = "square"}}, .limit = 10}));
   for (const auto& task : tasks.result) std::printf("%s: %s\n", task.name.c_str(), task.state.c_str());
   return {};
 }
