@@ -104,8 +104,8 @@ void Task::End(Status status) noexcept {
   if (status.ok()) [[likely]] {
     Note(TaskEvent::kFinished);
   } else {
-    Note(TaskEvent::kRunFailed);
     Note(EndWith(status), &status);
+    Note(TaskEvent::kRunFailed);
   }
   SetReady(std::move(status));
 }
@@ -131,10 +131,10 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   if (before == kRunning && !though_running) return true;
   if (before == kQueued) DropArguments();
   LeaveFamily();
+  Note(EndWith(error), &error);
   Note(before == kWaiting  ? TaskEvent::kAbandonedWaiting
        : before == kQueued ? TaskEvent::kAbandonedQueued
                            : TaskEvent::kAbandonedRunning);
-  Note(EndWith(error), &error);
   SetReady(std::move(error));
   // An actor may wait for more than the arguments of its constructor.
   if (before == kWaiting || (before == kQueued && actor_creation())) runner_.Abandoned(*this);
