@@ -206,8 +206,8 @@ void Task::End(Status status) noexcept {
   if (status.ok()) [[likely]] {
     Note(TaskEvent::kFinished);
   } else {
-    Note(TaskEvent::kRunFailed);
     Note(EndWith(status), &status);
+    Note(TaskEvent::kRunFailed);
   }
   SetReady(std::move(status));
 }
@@ -238,10 +238,10 @@ bool Task::Abandon(Status error, bool with_children, bool though_running) noexce
   LeaveFamily();
   // A generator that waits for its consumers has begun.
   const bool has_begun = before == kRunning || (stream() != nullptr && stream()->suspended());
+  Note(EndWith(error), &error);
   Note(has_begun            ? TaskEvent::kAbandonedRunning
        : before == kWaiting ? TaskEvent::kAbandonedWaiting
                             : TaskEvent::kAbandonedQueued);
-  Note(EndWith(error), &error);
   SetReady(std::move(error));
   // An actor may wait for more than the arguments of its constructor.
   if (before == kWaiting || (before == kQueued && actor_creation())) runner_.Abandoned(*this);

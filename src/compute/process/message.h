@@ -19,7 +19,7 @@ enum class MessageKind : uint8_t {
   kReply,    ///< u64 request, and what was asked for.
   kStop,
   // To the driver.
-  kHello,   ///< u64 number of registered functions.
+  kHello,   ///< u64 number of registered functions, i64 the process's own number.
   kResult,  ///< u32 slot, u32 sequence, u32 count, that many Releases, status; when that is OK and the function has a
             ///< result, the value.
   kNeedBlock,  ///< u64 request, u64 bytes. Reply: status, u64 offset.

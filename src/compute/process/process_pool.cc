@@ -151,7 +151,7 @@ std::vector<ProcessPool::Listed> ProcessPool::List() {
   std::lock_guard lock(mutex_);
   for (const auto& [number, worker] : workers_) {
     const bool is_idle = std::find(idle_.begin(), idle_.end(), worker) != idle_.end();
-    all.push_back({.number = number, .pid = worker->pid(), .is_idle = is_idle});
+    all.push_back({.number = number, .pid = worker->shown_pid(), .is_idle = is_idle});
   }
   return all;
 }

@@ -219,7 +219,9 @@ class WorkerThread {
 void RunTasks(DriverConnection& driver) {
   WorkerState worker(driver, std::make_unique<WorkerEngine>(driver));
   std::vector<std::byte> hello;
-  MessageWriter(hello, MessageKind::kHello).Put(static_cast<uint64_t>(detail::RemoteRegistry::size()));
+  MessageWriter message(hello, MessageKind::kHello);
+  message.Put(static_cast<uint64_t>(detail::RemoteRegistry::size()));
+  message.Put(static_cast<int64_t>(getpid()));
   driver.Send(hello);
   WorkerThread(worker).Run();
   for (std::thread& thread : worker.threads) thread.join();

@@ -149,6 +149,8 @@ Status WorkerProcess::AwaitHello(TimePoint deadline) {
   TRIUNE_ASSIGN_OR_RETURN(auto message, link_.Peek());
   MessageReader reader(*message);
   if (reader.Take<MessageKind>() != MessageKind::kHello) return Astray("its first message");
+  std::ignore = reader.Take<uint64_t>();
+  said_pid_.store(static_cast<pid_t>(reader.Take<int64_t>()));
   link_.Pop();
   return {};
 }
@@ -261,11 +263,10 @@ Result<bool> WorkerProcess::Begin(detail::Task& task, const detail::RemoteFuncti
 void WorkerProcess::NoteWorker(const detail::Task& task) const noexcept {
   const StateBook* book = task.runner().state_book();
   if (book != nullptr && book->tracker() != nullptr) [[unlikely]]
-    book->tracker()->OnWorker(task, pid());
+    book->tracker()->OnWorker(task, shown_pid());
 }
 
 void WorkerProcess::End(Call& call, Status status, std::vector<Ended>& ended) {
-  NoteWorker(*call.task.load());  // its number may not have been known before
   ended.push_back({call.task.load(), std::move(status)});
   if (call.function == DagLoopFunction()) --loops_;
   if (call.memory != nullptr) memory_in_use_.push_back(std::exchange(call.memory, nullptr));

@@ -89,6 +89,8 @@ class WorkerProcess final : private NestedCalls::Worker {
   /// On any thread; 0: not known yet.
   void SetPid(pid_t pid) noexcept { pid_.store(pid); }
   pid_t pid() const noexcept { return pid_.load(); }
+  /// For people: until the zygote has told it, what the process says itself.
+  pid_t shown_pid() const noexcept { return pid() != 0 ? pid() : said_pid_.load(); }
 
  private:
   struct Call {
@@ -167,6 +169,7 @@ class WorkerProcess final : private NestedCalls::Worker {
   int wait_status_ = 0;  ///< When dead.
   std::atomic<bool> killed_{false};
   std::atomic<pid_t> pid_{0};
+  std::atomic<pid_t> said_pid_{0};
   struct Reason {
     ErrorKind kind = ErrorKind::kWorkerCrashed;
     std::string how{};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <latch>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -50,7 +51,7 @@ TRIUNE_REMOTE_ACTOR(triune::Counter(int), &triune::Counter::Add, &triune::Counte
 namespace triune {
 namespace {
 
-/// Holds up tasks until it is opened.
+/// Holds up tasks until it is opened. Theirs, too: a function may return later than its task is over.
 struct Gate {
   std::latch arrived{1};
   std::latch open{1};
@@ -88,11 +89,11 @@ TEST_P(StatsTest, ANewSessionHasNothing) {
 }
 
 TEST_P(StatsTest, CountsTasksByState) {
-  Gate gate;
-  auto running = session_.Submit([&gate] { return gate.Pass(), 1; });
-  gate.arrived.wait();
+  auto gate = std::make_shared<Gate>();
+  auto running = session_.Submit([gate] { return gate->Pass(), 1; });
+  gate->arrived.wait();
   auto after = session_.Submit(Square, running);
-  auto holder = session_.With({.resources = {{"slot", 1}}}).Submit([&gate] { gate.open.wait(); });
+  auto holder = session_.With({.resources = {{"slot", 1}}}).Submit([gate] { gate->open.wait(); });
   auto behind = session_.With({.resources = {{"slot", 1}}}).Submit(Nothing);
   while (session_.Stats().tasks.running != 2) std::this_thread::yield();
   SessionStats::Tasks tasks = session_.Stats().tasks;
@@ -100,7 +101,7 @@ TEST_P(StatsTest, CountsTasksByState) {
   EXPECT_EQ(tasks.pending_node_assignment, 1U);
   EXPECT_EQ(tasks.finished, 0U);
 
-  gate.open.count_down();
+  gate->open.count_down();
   EXPECT_TRUE(session_.Get(after).ok());
   EXPECT_TRUE(session_.Get(holder).ok());
   EXPECT_TRUE(session_.Get(behind).ok());
@@ -113,15 +114,15 @@ TEST_P(StatsTest, CountsFailuresRetriesAndCancellations) {
   EXPECT_FALSE(session_.Get(session_.Submit(Throws)).ok());
   EXPECT_TRUE(session_.Get(session_.With({.retries = 5}).Submit(FailsTwice)).ok());
   EXPECT_FALSE(session_.Get(session_.With({.cpus = 100}).Submit(Square, 1)).ok()) << "can't ever be run";
-  Gate gate;
-  auto running = session_.Submit([&gate] { return gate.Pass(), 1; });
-  gate.arrived.wait();
+  auto gate = std::make_shared<Gate>();
+  auto running = session_.Submit([gate] { return gate->Pass(), 1; });
+  gate->arrived.wait();
   auto waits = session_.Submit(Square, running);
   EXPECT_TRUE(session_.Cancel(waits));
   EXPECT_TRUE(session_.Cancel(running, {.force = true}));
   SessionStats::Tasks tasks = session_.Stats().tasks;
   EXPECT_EQ(tasks.running, 0U) << "nobody waits for it any more";
-  gate.open.count_down();
+  gate->open.count_down();
   EXPECT_FALSE(session_.Get(running).ok());
   EXPECT_TRUE(session_.Get(session_.Submit(Square, 2)).ok());
   tasks = session_.Stats().tasks;
@@ -152,12 +153,12 @@ TEST_P(StatsTest, SessionsDoNotCountForEachOther) {
 }
 
 TEST_P(StatsTest, CountsActorsByState) {
-  Gate gate;
-  auto start = session_.Submit([&gate] { return gate.Pass(), 1; });
-  gate.arrived.wait();
+  auto gate = std::make_shared<Gate>();
+  auto start = session_.Submit([gate] { return gate->Pass(), 1; });
+  gate->arrived.wait();
   auto waits = session_.CreateActor<Counter>(start);
   EXPECT_EQ(session_.Stats().actors.dependencies_unready, 1U);
-  gate.open.count_down();
+  gate->open.count_down();
   EXPECT_TRUE(session_.Get(waits.Ready()).ok());
   {
     auto other = session_.CreateActor<Counter>(ActorOptions{.max_restarts = 1}, 1);
@@ -222,9 +223,9 @@ class TrackedTest : public ::testing::Test {
 };
 
 TEST_F(TrackedTest, ATaskHasItsFields) {
-  Gate gate;
-  auto reference = session_.With({.name = "held", .cpus = 2, .memory = 10}).Submit([&gate] { gate.Pass(); });
-  gate.arrived.wait();
+  auto gate = std::make_shared<Gate>();
+  auto reference = session_.With({.name = "held", .cpus = 2, .memory = 10}).Submit([gate] { gate->Pass(); });
+  gate->arrived.wait();
   TaskInfo task = Tasks(session_).at(0);
   EXPECT_EQ(task.name, "held");
   EXPECT_EQ(task.state, "RUNNING");
@@ -232,7 +233,7 @@ TEST_F(TrackedTest, ATaskHasItsFields) {
   EXPECT_EQ(task.worker_pid, getpid());
   EXPECT_EQ(task.required_resources, (std::map<std::string, double>{{"CPU", 2}, {"memory", 10}}));
   EXPECT_EQ(task.end_time_ms, 0);
-  gate.open.count_down();
+  gate->open.count_down();
   EXPECT_TRUE(session_.Get(reference).ok());
   task = Tasks(session_).at(0);
   EXPECT_EQ(task.state, "FINISHED");
@@ -264,16 +265,16 @@ TEST_F(TrackedTest, ARefusedTaskIsThere) {
 }
 
 TEST_F(TrackedTest, ACancelledTaskHasFailed) {
-  Gate gate;
-  auto running = session_.Submit([&gate] { return gate.Pass(), 1; });
-  gate.arrived.wait();
+  auto gate = std::make_shared<Gate>();
+  auto running = session_.Submit([gate] { return gate->Pass(), 1; });
+  gate->arrived.wait();
   auto waits = session_.With({.name = "waits"}).Submit(Square, running);
   EXPECT_EQ(Tasks(session_, {{.key = "name", .value = "waits"}}).at(0).state, "PENDING_ARGS_AVAIL");
   session_.Cancel(waits);
   const TaskInfo task = Tasks(session_, {{.key = "name", .value = "waits"}}).at(0);
   EXPECT_EQ(task.state, "FAILED");
   EXPECT_EQ(task.error_type, "TASK_CANCELLED");
-  gate.open.count_down();
+  gate->open.count_down();
 }
 
 TEST_F(TrackedTest, AChildKnowsItsParent) {
@@ -419,9 +420,9 @@ TEST(MetricsTest, AreThereWithoutTracking) {
 
 TEST(BoundedTest, WhatEndedFirstIsForgottenFirst) {
   Session session({.cpus = 2, .track_state = true, .max_tracked_tasks = 10});
-  Gate gate;
-  auto running = session.With({.name = "running"}).Submit([&gate] { gate.Pass(); });
-  gate.arrived.wait();
+  auto gate = std::make_shared<Gate>();
+  auto running = session.With({.name = "running"}).Submit([gate] { gate->Pass(); });
+  gate->arrived.wait();
   for (int i = 0; i < 50; ++i) EXPECT_TRUE(session.Get(session.With({.name = "short"}).Submit(Square, i)).ok());
   auto listing = Of(session.ListTasks());
   EXPECT_EQ(listing.result.size(), 10U);
@@ -430,24 +431,24 @@ TEST(BoundedTest, WhatEndedFirstIsForgottenFirst) {
   EXPECT_THAT(listing.partial_failure_warning, HasSubstr("41 tasks"));
   EXPECT_EQ(session.Stats().tracking.tasks, 10U);
   EXPECT_EQ(session.Stats().tracking.tasks_left_out, 41U);
-  gate.open.count_down();
+  gate->open.count_down();
 }
 
 TEST(BoundedTest, ThoseThatRunAreThereThoughThereWasNoRoomWhenTheyWereSubmitted) {
   Session session({.cpus = 1, .track_state = true, .max_tracked_tasks = 3});
-  Gate first;
-  Gate last;
-  auto held = session.Submit([&first] { first.Pass(); });
-  first.arrived.wait();
+  auto first = std::make_shared<Gate>();
+  auto last = std::make_shared<Gate>();
+  auto held = session.Submit([first] { first->Pass(); });
+  first->arrived.wait();
   std::vector<ObjectRef<int>> queued;
   for (int i = 0; i < 10; ++i) queued.push_back(session.With({.name = "queued"}).Submit(Square, i));
-  auto late = session.With({.name = "late"}).Submit([&last] { last.Pass(); });
+  auto late = session.With({.name = "late"}).Submit([last] { last->Pass(); });
   EXPECT_EQ(Of(session.ListTasks()).result.size(), 3U);
   EXPECT_EQ(Of(session.ListTasks()).total, 12U);
-  first.open.count_down();
-  last.arrived.wait();
+  first->open.count_down();
+  last->arrived.wait();
   EXPECT_EQ(Of(session.ListTasks({.filters = {{.key = "name", .value = "late"}}})).result.at(0).state, "RUNNING");
-  last.open.count_down();
+  last->open.count_down();
   EXPECT_TRUE(session.Get(late).ok());
   EXPECT_LE(Of(session.ListTasks()).result.size(), 3U);
   EXPECT_EQ(Of(session.ListTasks()).total, 12U);

@@ -106,9 +106,9 @@ void StateBook::EndShard(const StateShard& shard) noexcept {
 
 StateBook::Sums StateBook::Add() const {
   constexpr TaskEvent kInOrder[] = {
-      TaskEvent::kFinished,          TaskEvent::kFailed,           TaskEvent::kCancelled,
-      TaskEvent::kRunFailed,         TaskEvent::kAbandonedRunning, TaskEvent::kAbandonedQueued,
-      TaskEvent::kAbandonedWaiting,  TaskEvent::kRetried,          TaskEvent::kGivenBack,
+      TaskEvent::kFinished,          TaskEvent::kRunFailed,        TaskEvent::kAbandonedRunning,
+      TaskEvent::kAbandonedQueued,   TaskEvent::kAbandonedWaiting, TaskEvent::kFailed,
+      TaskEvent::kCancelled,         TaskEvent::kRetried,          TaskEvent::kGivenBack,
       TaskEvent::kDismissedAwaiting, TaskEvent::kArgumentsReady,   TaskEvent::kBegun,
       TaskEvent::kDismissed,         TaskEvent::kAwaits,           TaskEvent::kSubmitted};
   static_assert(std::size(kInOrder) == static_cast<size_t>(TaskEvent::kNumber));
