@@ -31,6 +31,7 @@ Json Chain(const Options& options) {
   auto compiled = session.Compile<uint64_t(uint64_t)>(node);
   if (!compiled.ok()) throw WrongAnswer(compiled.status().ToString());
   uint64_t x = 0;
+  double best = 1;  // of the rounds, where others want the processors, too
   auto run = [&] {
     const Stopwatch watch;
     for (uint64_t end = x + kBatch; x < end; ++x) {
@@ -40,10 +41,13 @@ Json Chain(const Options& options) {
       for (size_t i = 1; i < length; ++i) before = Right(before);
       Check(*result, before);
     }
-    return watch.Seconds();
+    const double seconds = watch.Seconds();
+    best = std::min(best, seconds / kBatch);
+    return seconds;
   };
   const double per_s = Rate(options, kBatch, run);
-  return {{"per_s", per_s}, {"us", 1e6 / per_s}, {"us_per_step", 1e6 / per_s / (length + 1)}};
+  return {
+      {"per_s", per_s}, {"us_per_step", 1e6 / per_s / (length + 1)}, {"best_us_per_step", 1e6 * best / (length + 1)}};
 }
 
 }  // namespace
