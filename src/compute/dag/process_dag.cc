@@ -258,6 +258,8 @@ Status ProcessDag::WhyNot() const {
   if (is_closed_ || session_ended_->load(std::memory_order_relaxed)) {
     return FailedPrecondition("the session of the compiled DAG has ended");
   }
+  // A loop may end a moment after its actor.
+  for (const PlannedLane& lane : processes_.lanes) TRIUNE_RETURN_IF_ERROR(lane.actor->Death());
   return {};
 }
 
