@@ -146,6 +146,9 @@ class CompiledDag;
 /// the calls of one actor are made in the order of the executions, and within one in the order in which they were
 /// bound, the DAG being one caller. Thread-safe but for moving. The destructor waits for the executions that are under
 /// way.
+///
+/// Either no node has a process of its own, or all are methods of actors that have (ActorOptions::isolation): those
+/// pass values to each other, and when one of them dies, the executions that are not over and all later ones fail.
 template <typename R, typename... Inputs>
 class CompiledDag<R(Inputs...)> {
  public:

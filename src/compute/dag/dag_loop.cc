@@ -1,7 +1,5 @@
 #include "compute/dag/dag_loop.h"
 
-#include <sched.h>
-
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -68,7 +66,7 @@ class Loop {
         schedule_(std::move(schedule)),
         region_(region),
         blocks_(place.driver, schedule_.dag),
-        bell_(region_.lane(schedule_.lane).bell, Spin()) {}
+        bell_(region_.lane(schedule_.lane).bell, Duration::zero()) {}
 
   Status Prepare() {
     for (const ScheduledCall& call : schedule_.calls) {
@@ -115,15 +113,6 @@ class Loop {
     ChannelWriter result;
     std::vector<detail::Decoder> arguments;
   };
-
-  /// With one processor, whoever is waited for can't come before this one sleeps.
-  static Duration Spin() {
-    static const bool alone = [] {
-      cpu_set_t allowed;
-      return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && CPU_COUNT(&allowed) < 2;
-    }();
-    return alone ? Duration::zero() : shm::Doorbell::kDefaultSpin;
-  }
 
   /// False when it is enough.
   template <typename Ready>
@@ -213,6 +202,8 @@ class Loop {
   const LaneSchedule schedule_;
   const DagRegion region_;
   WorkerBlocks blocks_;
+  /// It sleeps at once. There may be more actors than processors, and those that look for their turn would take them
+  /// from the one whose turn it is.
   shm::Doorbell bell_;
   std::vector<Step> steps_;
   detail::Encoder encoder_;

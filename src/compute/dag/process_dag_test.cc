@@ -148,7 +148,8 @@ T ValueOf(Result<T> result) {
 class Path {
  public:
   Path() : name_(::testing::TempDir() + "process_dag_" + std::to_string(getpid())) { unlink(name_.c_str()); }
-  ~Path() { unlink(name_.c_str()); }
+  ~Path() { Remove(); }
+  void Remove() const { unlink(name_.c_str()); }
   const std::string& name() const { return name_; }
   void Make() const { std::ofstream(name_) << "x"; }
 
@@ -398,8 +399,12 @@ TEST_F(ProcessDagTest, InTasksOfASessionWithOneProcessor) {
 TEST_F(ProcessDagTest, FailsWhenAnActorIsKilled) {
   auto one = Make(1);
   auto ten = Make(10);
-  auto compiled = ValueOf(session_.Compile<int(int)>(ten.Bind(&Adder::Add, one.Bind(&Adder::Sleeps, input_))));
+  Path path;
+  path.Make();
+  auto waits = one.Bind(&Adder::Waits, path.name(), input_);
+  auto compiled = ValueOf(session_.Compile<int(int)>(ten.Bind(&Adder::Add, waits)));
   EXPECT_EQ(ValueOf(compiled.Execute(1).Get()), 11);
+  path.Remove();
   auto hangs = compiled.Execute(-1);
   auto behind = compiled.Execute(1);
   EXPECT_TRUE(HasKind(hangs.Get(milliseconds(5)).status(), ErrorKind::kGetTimeout));
@@ -407,6 +412,7 @@ TEST_F(ProcessDagTest, FailsWhenAnActorIsKilled) {
   EXPECT_TRUE(HasKind(hangs.Get().status(), ErrorKind::kActorDied));
   EXPECT_TRUE(HasKind(behind.Get().status(), ErrorKind::kActorDied));
   EXPECT_TRUE(HasKind(compiled.Execute(1).Get().status(), ErrorKind::kActorDied));
+  compiled.Teardown();
   // The other one has not died of it.
   EXPECT_EQ(ValueOf(session_.Get(ten.Call(&Adder::Add, 1))), 11);
 }
