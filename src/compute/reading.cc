@@ -51,40 +51,35 @@ bool HasMembarrier() { return Membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDIT
 
 }  // namespace
 
-const bool Reading::needs_fence = !HasMembarrier();
-
-bool Reading::Register(Object& object) noexcept {
-  if (reading_thread == nullptr) {
-    // After its end, as in destructors of other thread_locals, there is none any more.
-    thread_local bool is_over = false;
-    struct End {
-      ~End() { is_over = true; }
-    };
-    if (!is_over) {
-      thread_local const End end;
-      thread_local const OfThisThread mine;
-      return true;
-    }
+bool Reading::Register() noexcept {
+  // After its end, as in destructors of other thread_locals, there is none any more.
+  thread_local constinit bool is_over = false;
+  struct End {
+    ~End() { is_over = true; }
+  };
+  static const bool has_membarrier = HasMembarrier();
+  if (thread_ == nullptr && has_membarrier && !is_over) {
+    thread_local const End end;
+    thread_local const OfThisThread mine;
+    thread_ = reading_thread;
+    return true;
   }
-  std::ignore = user_.TryUse(object);
+  thread_ = nullptr;
+  std::ignore = user_.TryUse(object_);
   return false;
 }
 
 bool Reading::WaitForOthers(const Object& object) noexcept {
-  // Either its reader sees that it is freed, or we see that it is read.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  // Where this process was forked by another it may have to register again.
-  if (!needs_fence && Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 && HasMembarrier()) {
+  // Either its reader sees that it is freed, or we see that it is read. Where this process was forked by another it may
+  // have to register again; where there is no membarrier there are no readers.
+  if (Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0 && HasMembarrier()) {
     Membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
   }
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   for (Registered* each = all.load(std::memory_order_acquire); each != nullptr; each = each->next) {
-    for (auto& place : each->thread.objects) {
-      compute::Spinner spinner;
-      while (place.load(std::memory_order_acquire) == &object) {
-        if (&each->thread == reading_thread) return false;
-        spinner.Pause();
-      }
+    compute::Spinner spinner;
+    while (each->thread.object.load(std::memory_order_acquire) == &object) {
+      if (&each->thread == reading_thread) return false;
+      spinner.Pause();
     }
   }
   return true;

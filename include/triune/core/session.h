@@ -172,9 +172,9 @@ class Session {
     using Answer = std::conditional_t<std::is_void_v<T>, Status, Result<T>>;
     detail::Object& object = *reference.object();
     while (true) {
-      {
+      if (object.ready()) {
         const detail::Reading reading(object);
-        if (reading.usable()) {
+        if (reading.usable()) [[likely]] {
           if constexpr (!std::is_void_v<T>) {
             if (object.status().ok()) return Answer(*static_cast<const T*>(object.value()));
           }
