@@ -29,9 +29,8 @@ enum class MessageKind : uint8_t {
   kWait,       ///< u64 request, WaitHeader, handles. Reply: status, u32 count, numbers; of one object alone that is
                ///< ready its status, and the value. When none are needed there is a reply at once.
   kForget,     ///< u64 request: a kWait whose reply nobody waits for any more.
-  kDagBlock,   ///< u64 request, u64 number of a compiled DAG's memory, u64 offset of the block that it needs no more or
-               ///< 0,
-               ///< u64 bytes. Reply: status, u64 offset, u64 bytes.
+  kDagBlock,   ///< u64 request, u64 number of a compiled DAG's memory, u64 offset of the block that it needs no more (0:
+               ///< none), u64 bytes. Reply: status, u64 offset, u64 bytes.
   kFree,       ///< u64 request, u64 handle. Reply: status.
   kContains,   ///< u64 request, u64 handle. Reply: u8 whether there is a value.
   kCancel,     ///< u64 request, u64 handle, u8 recursive, u8 force. Reply: u8 in time.
