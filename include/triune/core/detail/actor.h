@@ -244,6 +244,7 @@ class ActorCore : public Runnable, public TaskRunner {
   std::atomic<uint32_t> knowing_{1};  ///< All who refer to it count as one.
   std::atomic<uint32_t> turn_{kNone};
   std::atomic<uint32_t> kill_{kNoKill};
+  int restarts_ = 0;                        ///< Of whoever has the turn, as outbox_.
   std::atomic<size_t> waiting_{0};          ///< Calls that are not over; counted when there is a limit.
   std::atomic<ActorTask*> inbox_{nullptr};  ///< Latest first.
   std::atomic<uintptr_t> current_{0};       ///< What runs in the turn; the lowest bit is a lock.
@@ -255,10 +256,10 @@ class ActorCore : public Runnable, public TaskRunner {
   bool turn_has_lease_ = false;         ///< Of whoever has the turn.
   std::atomic<bool> has_lease_{false};  ///< Has, or had.
   std::atomic<bool> group_removed_{false};
-  bool lease_is_over_ = false;  ///< Under mutex_, as is the next.
+  bool creation_pending_ = false;  ///< Of whoever has the turn, as outbox_.
+  bool lease_is_over_ = false;     ///< Under mutex_, as is the next.
   std::shared_ptr<ActorLease> lease_;
   // Of whoever has the turn; or, while a call runs in the turn, of whoever has the lock.
-  int restarts_ = 0;
   ActorTask* outbox_ = nullptr;  ///< Taken from the inbox, earliest first.
   std::unique_ptr<HeldBack> held_back_;
   std::unique_ptr<Coroutines> coroutines_;  ///< From the first on.
