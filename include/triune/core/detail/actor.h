@@ -256,8 +256,7 @@ class ActorCore : public Runnable, public TaskRunner {
   bool turn_has_lease_ = false;         ///< Of whoever has the turn.
   std::atomic<bool> has_lease_{false};  ///< Has, or had.
   std::atomic<bool> group_removed_{false};
-  bool creation_pending_ = false;  ///< Of whoever has the turn, as outbox_.
-  bool lease_is_over_ = false;     ///< Under mutex_, as is the next.
+  bool lease_is_over_ = false;  ///< Under mutex_, as is the next.
   std::shared_ptr<ActorLease> lease_;
   // Of whoever has the turn; or, while a call runs in the turn, of whoever has the lock.
   ActorTask* outbox_ = nullptr;  ///< Taken from the inbox, earliest first.
