@@ -88,7 +88,7 @@ TEST_F(FreeTest, WhatIsFreedIsGoneForAllWhoRefer) {
   EXPECT_TRUE(session_.Free(put).ok()) << "a second time";
   auto next = session_.Submit([](const Value& value) { return value.get(); }, made);
   EXPECT_TRUE(HasKind(session_.Get(next).status(), ErrorKind::kObjectFreed));
-  EXPECT_EQ(session_.Wait<Value>(std::vector{put, made}, 2).size(), 2U);
+  EXPECT_EQ(session_.Wait(std::vector{put, made}, 2)->ready.size(), 2U);
 }
 
 TEST_F(FreeTest, OnlyWhatIsReadyCanBeFreed) {

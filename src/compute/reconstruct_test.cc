@@ -79,7 +79,7 @@ TEST_F(ReconstructTest, SoDoTasksThatNeedItAndWait) {
   EXPECT_EQ(*session_.Get(next), 1);
   EXPECT_TRUE(session_.Free(object).ok());
   const std::vector<ObjectRef<int>> both{next, object};
-  EXPECT_EQ(session_.Wait<int>(both, 2).size(), 2U);
+  EXPECT_EQ(session_.Wait(both, 2)->ready.size(), 2U);
   EXPECT_EQ(*session_.Get(object), 2);
   EXPECT_EQ(*session_.Get(object, std::chrono::seconds(60)), 2);
 }

@@ -81,7 +81,7 @@ TEST_P(ObjectsStressTest, WhatCanBeMadeAgainIsAlwaysRight) {
                 results.emplace_back(plain.Submit(Sum, objects[a], objects[b]), expected[a] + expected[b]);
                 break;
               case 3:
-                EXPECT_EQ(session.Wait<Value>(std::vector{objects[a], objects[b]}, 1).empty(), false);
+                EXPECT_FALSE(session.Wait(std::vector{objects[a], objects[b]}, 1)->ready.empty());
                 break;
               case 4:
                 session.Contains(objects[a]);

@@ -93,14 +93,15 @@ TEST_P(SessionStressTest, WaitForSomeOfMany) {
         for (int i = 0; i < 20; ++i) {
           const size_t wanted = dice.Pick(references.size() + 1);
           const bool for_ever = dice.OneIn(2);
-          auto all = std::span<const ObjectRef<Value>>(references);
-          auto ready = for_ever ? session.Wait(all, wanted) : session.Wait(all, wanted, nanoseconds(dice.Pick(100000)));
+          auto result = for_ever ? session.Wait(references, wanted)
+                                 : session.Wait(references, wanted, nanoseconds(dice.Pick(100000)));
+          const std::vector<size_t>& ready = result->ready;
+          EXPECT_EQ(ready.size() + result->remaining.size(), references.size());
           EXPECT_GE(ready.size(), for_ever ? wanted : 0U);
           EXPECT_TRUE(std::is_sorted(ready.begin(), ready.end()));
           for (size_t at : ready) EXPECT_TRUE(references[at].ready());
         }
-        EXPECT_EQ(session.Wait(std::span<const ObjectRef<Value>>(references), references.size(), kHangGuard).size(),
-                  references.size());
+        EXPECT_TRUE(session.Wait(references, references.size(), kHangGuard)->remaining.empty());
       });
     }
     for (auto& thread : threads) thread.join();
@@ -121,7 +122,6 @@ class Crowd {
       children.push_back(session_.Submit(run, first));
     }
     Work(dice.Pick(300));
-    auto all = std::span<const ObjectRef<Value>>(children);
     if (!children.empty() && dice.OneIn(2)) {
       switch (dice.Pick(4)) {
         case 0:
@@ -131,10 +131,10 @@ class Crowd {
           EXPECT_TRUE(session_.Get(children.back(), kHangGuard).ok());
           break;
         case 2:
-          session_.Wait(all, dice.Pick(children.size() + 1));
+          std::ignore = session_.Wait(children, dice.Pick(children.size() + 1));
           break;
         default:
-          session_.Wait(all, children.size(), microseconds(dice.Pick(100)));
+          std::ignore = session_.Wait(children, children.size(), microseconds(dice.Pick(100)));
       }
     }
     --left_;

@@ -403,8 +403,8 @@ class Session {
   auto Unpack(const ObjectRef<T>& whole, std::index_sequence<I...>) {
     using Elements = std::tuple<ObjectRef<std::tuple_element_t<I, T>>...>;
     if (is_foreign_) {
-      const Status status = WaitFor(*whole.object(), Duration::max());
-      return Elements(detail::CopyOfElement<T, I>(whole, status)...);
+      const auto use = WaitForUse(whole.object(), Duration::max());
+      return Elements(detail::CopyOfElement<T, I>(whole, use.ok() ? Status() : use.status())...);
     }
     return Elements(detail::ElementOf<T, I>(whole)...);
   }

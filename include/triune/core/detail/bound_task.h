@@ -99,8 +99,10 @@ class Awaited<void> {
  public:
   Awaited(Task& task, const ObjectRef<void>& reference) : dependency_(task, reference.object()) {}
   void Await() noexcept { dependency_.Await(); }
+  void Release() noexcept { dependency_.Release(); }
+  void GiveUp() noexcept { dependency_.GiveUp(); }
   const Status* error() const noexcept {
-    const Status& status = dependency_.object().status();
+    const Status& status = dependency_.status();
     return status.ok() ? nullptr : &status;
   }
   ArgumentView View() const {
