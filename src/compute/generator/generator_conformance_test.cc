@@ -596,7 +596,7 @@ TEST_P(Generators, ThatATaskTakesEndBeforeTheSession) {
     auto options = Options({.generator_backpressure = 1});
     std::ignore = session.Submit([&sum, options] {
       auto numbers = Session::Current()->With(options).Submit(Count, 0, 50);
-      for (ObjectRef<int> number : numbers) sum += Session::Current()->Get(number).value();
+      for (ObjectRef<int> number : numbers) sum += ValueOf(Session::Current()->Get(number));
     });
   }
   EXPECT_EQ(sum.load(), 49 * 50 / 2);

@@ -21,11 +21,12 @@ bool StalledGenerators::Remove(detail::GeneratorStream& stream) noexcept {
   return has_thread;
 }
 
-bool StalledGenerators::FailStranded(int64_t blocked) {
+bool StalledGenerators::FailStranded(const WorkerPool& pool) {
   std::vector<detail::Pointer<detail::Task>> tasks;
   {
     std::lock_guard lock(mutex_);
-    if (blocked > threads_) return false;
+    const int64_t blocked = pool.only_blocked();
+    if (blocked < 0 || blocked > threads_) return false;
     // As long as it is here its task is there.
     for (const auto& [stream, has_thread] : stalled_) tasks.emplace_back(&stream->task());
   }

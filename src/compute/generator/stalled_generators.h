@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "compute/local/worker_pool.h"
 #include "triune/core/detail/generator_stream.h"
 
 namespace triune::compute {
@@ -17,9 +18,9 @@ class StalledGenerators {
   void Add(detail::GeneratorStream& stream, bool has_thread);
   /// Whether it had a thread. It must be there.
   bool Remove(detail::GeneratorStream& stream) noexcept;
-  /// When the session ends, and no thread runs: abandons all, unless one of the `blocked` threads is not theirs, and
-  /// may take something later. False when it has done nothing.
-  bool FailStranded(int64_t blocked);
+  /// When the session ends: abandons all, unless a thread runs, or waits that is not theirs, and may take something
+  /// later. False when it has done nothing.
+  bool FailStranded(const WorkerPool& pool);
 
  private:
   std::mutex mutex_;

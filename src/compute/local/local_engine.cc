@@ -95,7 +95,7 @@ LocalEngine::LocalEngine(const Amounts& total, const SessionOptions& options, St
 
 LocalEngine::~LocalEngine() {
   CloseDags();
-  pool_.Drain([this] { return stalled_.FailStranded(pool_.blocked()) || admission_->FailStranded(); });
+  pool_.Drain([this] { return stalled_.FailStranded(pool_) || admission_->FailStranded(); });
   state_->StopServing();
   admission_->Close();
   processes_->Close();

@@ -189,6 +189,12 @@ detail::Runnable* WorkerPool::Steal(Worker& worker) noexcept {
   return nullptr;
 }
 
+int64_t WorkerPool::only_blocked() const noexcept {
+  if (AnyQueued()) return -1;
+  const Counts counts = Unpack(counts_.load(std::memory_order_seq_cst));
+  return counts.running == 0 && !AnyQueued() ? int64_t{counts.blocked} : -1;
+}
+
 bool WorkerPool::AnyQueued() const noexcept {
   if (!injector_.empty()) return true;
   size_t count = worker_count_.load(std::memory_order_acquire);

@@ -74,7 +74,8 @@ class WorkerPool {
   void BeginHolding() noexcept { held_.fetch_add(1, std::memory_order_seq_cst); }
   void EndHolding() noexcept;
   int64_t running() const noexcept { return Unpack(counts_.load(std::memory_order_seq_cst)).running; }
-  int64_t blocked() const noexcept { return Unpack(counts_.load(std::memory_order_seq_cst)).blocked; }
+  /// Threads that wait, when none is at work and nothing is queued; -1 otherwise. All at one moment.
+  int64_t only_blocked() const noexcept;
   /// Threads that are at work, and do not only look for it.
   int64_t busy() const noexcept {
     const Counts counts = Unpack(counts_.load(std::memory_order_seq_cst));
