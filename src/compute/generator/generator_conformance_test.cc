@@ -596,7 +596,11 @@ TEST_P(Generators, ThatATaskTakesEndBeforeTheSession) {
     auto options = Options({.generator_backpressure = 1});
     std::ignore = session.Submit([&sum, options] {
       auto numbers = Session::Current()->With(options).Submit(Count, 0, 50);
-      for (ObjectRef<int> number : numbers) sum += ValueOf(Session::Current()->Get(number));
+      for (ObjectRef<int> number : numbers) {
+        Result<int> value = Session::Current()->Get(number);
+        EXPECT_TRUE(value.ok()) << Describe(value.status());
+        if (value.ok()) sum += *value;
+      }
     });
   }
   EXPECT_EQ(sum.load(), 49 * 50 / 2);
