@@ -49,7 +49,13 @@ ActorTask::ActorTask(ActorCore& actor, std::shared_ptr<const TaskOptions> option
   actor_.Ref();
 }
 
-ActorTask::~ActorTask() { actor_.Unref(); }
+ActorTask::~ActorTask() {
+  if (only_knows_) {
+    actor_.ForgetIt();
+  } else {
+    actor_.Unref();
+  }
+}
 
 void ActorTask::Run() noexcept {
   if (auto lease = actor_.needs_lease_ ? actor_.Lease() : nullptr) {
@@ -63,7 +69,10 @@ void ActorTask::Run() noexcept {
 
 bool ActorTask::RunForWaiter() noexcept {
   // Several at the same time: those that run are counted by the turn.
-  return actor_.serial() && actor_.TakeQueuedTurn(this);
+  if (!actor_.serial() || !actor_.TryRef()) return false;
+  const bool ran = actor_.TakeQueuedTurn(this);
+  actor_.Unref();
+  return ran;
 }
 
 CreationTask::CreationTask(ActorCore& actor) : Task(actor, nullptr), actor_(actor) {
@@ -736,13 +745,18 @@ void ActorCore::CallDone(ActorTask& task) noexcept {
     std::lock_guard lock(mutex_);
     running_.erase(&task);
   }
-  Settle(task);
   active_.fetch_sub(1);
   Wake();
+  Settle(task);
 }
 
 void ActorCore::Settle(ActorTask& task) noexcept {
   if (options_.max_pending_calls != 0 && !task.settled_.exchange(true)) waiting_.fetch_sub(1);
+  // Those that it has submitted keep the task, but must not keep the actor: they may wait for what it has.
+  if ((task.children_.load(std::memory_order_relaxed) & ~uintptr_t{1}) == 0 || task.only_knows_) return;
+  KnowIt();
+  task.only_knows_ = true;
+  Unref();
 }
 
 void ActorCore::EndCall(Task& task) noexcept {

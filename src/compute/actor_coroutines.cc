@@ -25,7 +25,7 @@ void ActorCore::RunCoroutine(Pointer<ActorTask> task) noexcept {
   if (coroutines_ == nullptr) coroutines_ = std::make_unique<Coroutines>();
   if (needs_lease_) task->SetCaptures(options_.capture_child_tasks && options_.placement_group);
   BeginCall(*task);
-  const bool is_over = !task->Advance(Task::kQueued, Task::kRunning) || task->Execute();
+  const bool is_over = !task->Claim() || task->Execute();
   EndCall(*task);
   if (is_over) return Settle(*task);
   // Nobody goes on with it before this thread gives up the turn.

@@ -56,6 +56,7 @@ class ActorTask : public Task {
   ActorCore& actor_;
   const uint64_t caller_;
   std::atomic<bool> settled_{false};  ///< Does not count as waiting any more.
+  bool only_knows_ = false;           ///< The actor: it is over, and its children may still refer to it.
   /// kHeldBack: behind a call whose arguments are not ready, or such a call. kItsTurn: no longer.
   enum Order : uint8_t { kAsItComes, kHeldBack, kItsTurn };
   Order order_ = kAsItComes;  ///< Of the actor's turn.
@@ -189,6 +190,7 @@ class ActorCore : public Runnable, public TaskRunner {
   /// And are destroyed.
   void EndCoroutines(const Status& why) noexcept;
   void CallDone(ActorTask& task) noexcept;
+  /// The call is over. May let go of the actor.
   void Settle(ActorTask& task) noexcept;
   /// False when calls must wait, for the constructor or for those that run in an actor that is to end.
   bool SeeToInstance() noexcept;
