@@ -102,7 +102,7 @@ TEST(Admission, AWideTaskComesToItsTurnAmongNarrowOnesAndTheyToTheirs) {
     session.Submit([&] { keep_coming(keep_coming, 1, narrow); });
     session.Submit([&] { keep_coming(keep_coming, 2, wide); });
   }
-  while (narrow < 200 || wide < 200) std::this_thread::yield();
+  while (narrow < 50 || wide < 50) std::this_thread::yield();
   stop = true;
   // All of them refer to what is here.
   while (true) {
