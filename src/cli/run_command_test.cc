@@ -35,8 +35,8 @@ TEST(RunCommandTest, OptionsAreVariables) {
 TEST(RunCommandTest, RunsTheProgramInItsPlace) {
   // Each in a process of its own, which becomes the program.
   auto run = [](std::vector<const char*> arguments) {
-    std::string error;
-    std::_Exit(RunProgram(std::move(arguments), &error));
+    arguments.insert(arguments.begin(), {"triune", "run"});
+    std::_Exit(RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), &AddRunCommand));
   };
   EXPECT_EXIT(run({"sh", "-c", "exit 7"}), ::testing::ExitedWithCode(7), "");
   EXPECT_EXIT(run({"--cpus", "3", "sh", "-c", "exit $TRIUNE_CPUS"}), ::testing::ExitedWithCode(3), "");

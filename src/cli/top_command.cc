@@ -60,6 +60,7 @@ std::string Resources(const Json& stats) {
 }
 
 std::string Table(const Json& listing, const std::vector<std::pair<const char*, const char*>>& columns) {
+  if (!listing.is_object()) return "";
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& [key, title] : columns) rows[0].emplace_back(title);
   for (const Json& item : listing.value("result", Json::array())) {

@@ -172,6 +172,9 @@ the first is 3
 3 + 1 = 4
 25 primes below 100
 4 + 9 + 25 + 49 = 87
+freed: OBJECT_FREED
+there: 0
+made again: 9
 10 + 1 = 11
 11 + 5 = 16
 visits: 1
