@@ -126,11 +126,11 @@ Status Objects(Session& session) {
   TRIUNE_ASSIGN_OR_RETURN(std::vector<int> all, session.Get(squares));
   std::printf("99 * 99 = %d\n", all[99]);
 
-  triune::ProgressBar bar(squares.size(), {.title = "squaring", .unit = "numbers"});
-  TRIUNE_RETURN_IF_ERROR(bar.BlockUntilComplete(session, squares));
-
   TRIUNE_ASSIGN_OR_RETURN(auto view, session.View(values));  // the value itself, not a copy
   std::printf("the first is %d\n", view->front());
+
+  triune::ProgressBar bar(squares.size(), {.title = "squaring", .unit = "numbers"});
+  TRIUNE_RETURN_IF_ERROR(bar.BlockUntilComplete(session, squares));
   return {};
 }
 
