@@ -66,7 +66,7 @@ Status List(const ListFlags& flags) {
 
 Status Summarize(const std::string& socket, const std::string& output) {
   TRIUNE_ASSIGN_OR_RETURN(const Json answer, AskSession(socket, "/api/v0/tasks/summarize"));
-  const Json::json_pointer place("/node_id_to_summary/cluster/summary");
+  const Json::json_pointer place("/result/node_id_to_summary/cluster/summary");
   if (!answer.contains(place)) return Unavailable("the session's answer is no summary");
   const Json& summary = answer[place];
   if (output != "table") {
