@@ -246,10 +246,11 @@ class Killer {
   ~Killer() { Stop(); }
   Killer(const Killer&) = delete;
   Killer& operator=(const Killer&) = delete;
-  int Stop() {
+  /// How often it has killed so far.
+  int kills() const { return kills_; }
+  void Stop() {
     over_ = true;
     if (thread_.joinable()) thread_.join();
-    return kills_;
   }
 
  private:
@@ -354,8 +355,10 @@ TEST_F(KillTest, NothingIsLeftOfValuesWhenNobodyIsKilled) {
 TEST_F(KillTest, AllTasksComeOutRightWhateverIsKilled) {
   {
     Killer killer(compute::StressSeed(), &Workers, 3000);
-    RunUnderFire(1, compute::StressTime());
-    EXPECT_GT(killer.Stop(), 0);
+    // In a slow build the first round may be over before there was anything to kill.
+    do {
+      RunUnderFire(1, compute::StressTime());
+    } while (killer.kills() == 0);
   }
   ExpectItWorks();
   ExpectNothingLeft();
@@ -364,8 +367,10 @@ TEST_F(KillTest, AllTasksComeOutRightWhateverIsKilled) {
 TEST_F(KillTest, AllTasksComeOutRightWhenTheZygoteIsKilled) {
   {
     Killer killer(compute::StressSeed(), &Zygotes, 30000);
-    RunUnderFire(2, compute::StressTime());
-    EXPECT_GT(killer.Stop(), 0);
+    // In a slow build the first round may be over before there was anything to kill.
+    do {
+      RunUnderFire(2, compute::StressTime());
+    } while (killer.kills() == 0);
   }
   ExpectItWorks();
   ExpectNothingLeft();
